@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import {
+  concat,
+  copyOf,
+  equal,
+  equalConstantTime,
+  fromBase64,
+  fromBase64Url,
+  fromHex,
+  fromUtf8,
+  isAllZero,
+  leftPad,
+  toBase64,
+  toBase64Url,
+  toHex,
+  u16be,
+  u32be,
+  u64be,
+  utf8,
+} from '../src/index.ts';
+
+describe('hex', () => {
+  it('round-trips every byte', () => {
+    const all = Uint8Array.from({ length: 256 }, (_, i) => i);
+    expect(fromHex(toHex(all))).toEqual(all);
+  });
+  it.each(['0', '0g', ' 00', '0x00'])('refuses %j', (text) => expect(fromHex(text)).toBeUndefined());
+});
+
+describe('base64', () => {
+  it('agrees with Node for every length', () => {
+    for (let length = 0; length < 70; length++) {
+      const bytes = Uint8Array.from({ length }, (_, i) => i * 37 + length);
+      expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString('base64'));
+      expect(toBase64Url(bytes)).toBe(Buffer.from(bytes).toString('base64url'));
+      expect(fromBase64(toBase64(bytes))).toEqual(bytes);
+      expect(fromBase64Url(toBase64Url(bytes))).toEqual(bytes);
+    }
+  });
+  it.each(['A', 'AA', 'AA=', 'AB==', 'AAB=', 'A===', 'AA==AA==', 'AA=A', 'AA -', 'AAA\n', 'é===', '===='])(
+    'has one text for each value: refuses %j',
+    (text) => expect(fromBase64(text)).toBeUndefined(),
+  );
+  it.each(['A', 'AB', 'AA==', 'AA+A', 'AA/A', 'AA A'])('base64url refuses %j', (text) =>
+    expect(fromBase64Url(text)).toBeUndefined(),
+  );
+});
+
+describe('arrays', () => {
+  it('joins, copies and compares', () => {
+    const a = Uint8Array.of(1, 2);
+    const copy = copyOf(a);
+    a[0] = 9;
+    expect(copy).toEqual(Uint8Array.of(1, 2));
+    expect(concat(copy, new Uint8Array(0), Uint8Array.of(3))).toEqual(Uint8Array.of(1, 2, 3));
+    for (const compare of [equal, equalConstantTime]) {
+      expect(compare(Uint8Array.of(1, 2), Uint8Array.of(1, 2))).toBe(true);
+      expect(compare(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false);
+      expect(compare(Uint8Array.of(1, 2), Uint8Array.of(1, 2, 0))).toBe(false);
+    }
+  });
+  it('pads numbers to a width and says when they do not fit', () => {
+    expect(leftPad(Uint8Array.of(0, 0, 5), 2)).toEqual(Uint8Array.of(0, 5));
+    expect(leftPad(Uint8Array.of(1, 0, 5), 2)).toBeUndefined();
+    expect(isAllZero(new Uint8Array(3))).toBe(true);
+    expect(isAllZero(Uint8Array.of(0, 1))).toBe(false);
+  });
+});
+
+it('writes numbers big-endian', () => {
+  expect(toHex(concat(u16be(0x8001), u32be(0xff544347), u64be(0x0102030405060708n)))).toBe(
+    '8001ff5443470102030405060708',
+  );
+});
+
+it('refuses bytes that are not UTF-8', () => {
+  expect(fromUtf8(utf8('関守'))).toBe('関守');
+  expect(fromUtf8(Uint8Array.of(0xc0, 0x80))).toBeUndefined();
+});

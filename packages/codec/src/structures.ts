@@ -1,0 +1,109 @@
+import { type Codec, type Infer, type Reader, Stop, type Writer } from './codec.ts';
+
+export interface Struct<T> extends Codec<T> {
+  /** The next field in wire order. A function chooses the codec by the fields read before. */
+  field<const K extends string, V>(
+    key: K,
+    codec: Codec<V> | ((seen: T) => Codec<V>),
+  ): Struct<T & { readonly [P in K]: V }>;
+}
+
+interface Field {
+  readonly key: string;
+  readonly codec: Codec<unknown> | ((seen: never) => Codec<unknown>);
+}
+
+/** `struct('TPMS_CLOCK_INFO').field('clock', u64).field('resetCount', u32)…`: fields in wire order, by the spec's names. */
+// biome-ignore lint/complexity/noBannedTypes: an empty structure has no field
+export function struct(name: string): Struct<{}> {
+  return build(name, []);
+}
+
+function build<T>(name: string, fields: readonly Field[]): Struct<T> {
+  return {
+    name,
+    field: (key, codec) => build(name, [...fields, { key, codec }]),
+    read: (reader) => {
+      const seen: Record<string, unknown> = {};
+      for (const field of fields) {
+        try {
+          seen[field.key] = codecOf(field, seen).read(reader);
+        } catch (stop) {
+          if (stop instanceof Stop) {
+            if (stop.path[0] === name) stop.path.shift();
+            stop.path.unshift(name, field.key);
+          }
+          throw stop;
+        }
+      }
+      return seen as T;
+    },
+    write: (writer, value) => {
+      const record = value as Record<string, unknown>;
+      for (const field of fields) codecOf(field, record).write(writer, record[field.key]);
+    },
+  };
+}
+
+function codecOf(field: Field, seen: Record<string, unknown>): Codec<unknown> {
+  return typeof field.codec === 'function' ? field.codec(seen as never) : field.codec;
+}
+
+type Cases = Readonly<Record<string, Codec<unknown>>>;
+
+/** What `choose` gives: the name of the case beside its value, so that code can branch on `is`. */
+export type Chosen<C extends Cases> = {
+  [K in keyof C & string]: { readonly is: K; readonly value: Infer<C[K]> };
+}[keyof C & string];
+
+/** A union whose case stands in an earlier field. A tag without a case is a fault. */
+export function choose<C extends Cases>(tag: string, cases: C): Codec<Chosen<C>> {
+  const codec = Object.hasOwn(cases, tag) ? cases[tag] : undefined;
+  return {
+    name: codec?.name ?? tag,
+    read: (reader: Reader) => {
+      if (!codec) return reader.stop(`no structure is known for ${tag}`);
+      return { is: tag, value: codec.read(reader) } as Chosen<C>;
+    },
+    write: (writer: Writer, chosen: Chosen<C>) => {
+      if (!codec || chosen.is !== tag) throw new RangeError(`${chosen.is} where ${tag} is due`);
+      codec.write(writer, chosen.value);
+    },
+  };
+}
+
+/** A count, then that many items; a count over `max` is refused before any item is read. */
+export function list<T>(count: Codec<number>, max: number, item: Codec<T>): Codec<readonly T[]> {
+  return {
+    name: `list(${item.name})`,
+    read: (reader) => {
+      const start = reader.offset;
+      const length = count.read(reader);
+      if (length > max) reader.stop(`${length} items, at most ${max}`, start);
+      return readItems(reader, length, item);
+    },
+    write: (writer, items) => {
+      if (items.length > max) throw new RangeError(`${items.length} items, at most ${max}`);
+      count.write(writer, items.length);
+      for (const value of items) item.write(writer, value);
+    },
+  };
+}
+
+/** Exactly `length` items, the number being known from elsewhere. */
+export function listOf<T>(length: number, item: Codec<T>): Codec<readonly T[]> {
+  return {
+    name: `list(${item.name})`,
+    read: (reader) => readItems(reader, length, item),
+    write: (writer, items) => {
+      if (items.length !== length) throw new RangeError(`${items.length} items, must be ${length}`);
+      for (const value of items) item.write(writer, value);
+    },
+  };
+}
+
+function readItems<T>(reader: Reader, length: number, item: Codec<T>): readonly T[] {
+  const items: T[] = [];
+  for (let i = 0; i < length; i++) items.push(item.read(reader));
+  return items;
+}

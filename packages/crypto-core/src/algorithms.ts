@@ -1,0 +1,35 @@
+/** Hashes by name, with their length in bytes. SHA-1 is here to read old evidence; policy refuses it. */
+export const HASHES = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 } as const;
+export type HashName = keyof typeof HASHES;
+
+/** NIST curves (FIPS 186-5), with the width of a coordinate in bytes. */
+export const CURVES = { 'P-256': 32, 'P-384': 48, 'P-521': 66 } as const;
+export type CurveName = keyof typeof CURVES;
+
+export type SignatureFamily = 'ecdsa' | 'rsassa' | 'rsapss';
+/** `ecdsa-sha256`: raw r||s of curve width. `rsassa-…`: PKCS#1 v1.5. `rsapss-…`: MGF1 with the same hash, any salt length. */
+export type SignatureAlgorithm = `${SignatureFamily}-${HashName}`;
+
+export function hashLength(name: HashName): number {
+  return HASHES[name];
+}
+
+export function curveWidth(curve: CurveName): number {
+  return CURVES[curve];
+}
+
+export function hashOf(algorithm: SignatureAlgorithm): HashName {
+  return algorithm.slice(algorithm.indexOf('-') + 1) as HashName;
+}
+
+export function signatureFamily(algorithm: SignatureAlgorithm): SignatureFamily {
+  return algorithm.slice(0, algorithm.indexOf('-')) as SignatureFamily;
+}
+
+/** What a new key of this kind signs with. */
+export function signatureAlgorithmFor(
+  key: { readonly type: 'ec'; readonly curve: CurveName } | { readonly type: 'rsa' },
+): SignatureAlgorithm {
+  if (key.type === 'rsa') return 'rsapss-sha256';
+  return ({ 'P-256': 'ecdsa-sha256', 'P-384': 'ecdsa-sha384', 'P-521': 'ecdsa-sha512' } as const)[key.curve];
+}

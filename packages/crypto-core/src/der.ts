@@ -1,0 +1,181 @@
+import { concat, stripLeadingZeros } from '@sekimori/bytes';
+import { type Fault, type Result, fail, ok } from '@sekimori/result';
+
+/**
+ * A small reader and writer of DER (X.690): definite lengths only, one-byte tags only, minimal lengths. What stands inside
+ * an element is read by asking for its children, so depth is bounded by the code that asks.
+ */
+export interface DerNode {
+  /** The identifier octet: 0x30 SEQUENCE, 0x31 SET, 0xa0 [0] constructed … */
+  readonly tag: number;
+  readonly content: Uint8Array;
+  /** The whole element as it arrived: signatures are checked over these. */
+  readonly bytes: Uint8Array;
+}
+
+export type DerFault = Fault<'malformed'>;
+
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  utf8String: 0x0c,
+  printableString: 0x13,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+const MAX_CHILDREN = 4096;
+
+/** One element that fills the input. */
+export function readDer(bytes: Uint8Array): Result<DerNode, DerFault> {
+  const first = readDerPrefix(bytes);
+  if (first.ok && first.value.bytes.length !== bytes.length) return fail('malformed', 'bytes follow the element');
+  return first;
+}
+
+/** One element that others may follow. */
+export function readDerPrefix(bytes: Uint8Array): Result<DerNode, DerFault> {
+  const tag = bytes[0];
+  const short = bytes[1];
+  if (tag === undefined || short === undefined) return fail('malformed', 'an element needs two bytes at least');
+  if ((tag & 0x1f) === 0x1f) return fail('malformed', 'a tag of several bytes');
+  let length = short;
+  let header = 2;
+  if (short >= 0x80) {
+    const count = short & 0x7f;
+    if (count === 0 || count > 4) return fail('malformed', 'an indefinite or overlong length');
+    header += count;
+    if (bytes.length < header) return fail('malformed', 'the length is cut off');
+    length = 0;
+    for (let i = 2; i < header; i++) length = length * 256 + (bytes[i] as number);
+    if (length < 0x80 || bytes[2] === 0) return fail('malformed', 'a length longer than need be');
+  }
+  if (length > bytes.length - header)
+    return fail('malformed', `the element needs ${length} bytes, ${bytes.length - header} are left`);
+  return ok({ tag, content: bytes.subarray(header, header + length), bytes: bytes.subarray(0, header + length) });
+}
+
+/** The elements inside a constructed one. */
+export function children(node: DerNode): Result<readonly DerNode[], DerFault> {
+  const out: DerNode[] = [];
+  let left = node.content;
+  while (left.length > 0) {
+    const next = readDerPrefix(left);
+    if (!next.ok) return next;
+    out.push(next.value);
+    if (out.length > MAX_CHILDREN) return fail('malformed', 'too many elements');
+    left = left.subarray(next.value.bytes.length);
+  }
+  return ok(out);
+}
+
+/** Dotted text of an OBJECT IDENTIFIER; arcs may be of any size up to 160 bits. Undefined when it is not one. */
+export function oidOf(node: DerNode): string | undefined {
+  if (node.tag !== TAG.oid || node.content.length === 0 || node.content.length > 64) return undefined;
+  const arcs: bigint[] = [];
+  let arc = 0n;
+  let digits = 0;
+  for (const byte of node.content) {
+    if (digits === 0 && byte === 0x80) return undefined;
+    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    if (++digits > 23) return undefined;
+    if (byte & 0x80) continue;
+    arcs.push(arc);
+    arc = 0n;
+    digits = 0;
+  }
+  if (digits !== 0) return undefined;
+  const first = arcs[0] as bigint;
+  const root = first < 40n ? 0n : first < 80n ? 1n : 2n;
+  return [root, first - root * 40n, ...arcs.slice(1)].join('.');
+}
+
+/** A non-negative INTEGER without leading zeros; undefined for negative or empty ones. */
+export function unsignedOf(node: DerNode): Uint8Array | undefined {
+  if (node.tag !== TAG.integer || node.content.length === 0 || (node.content[0] as number) >= 0x80) return undefined;
+  return stripLeadingZeros(node.content);
+}
+
+/** The bytes of a BIT STRING without unused bits. */
+export function bitsOf(node: DerNode): Uint8Array | undefined {
+  if (node.tag !== TAG.bitString || node.content[0] !== 0) return undefined;
+  return node.content.subarray(1);
+}
+
+export function element(tag: number, ...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const body = concat(...content);
+  return concat(headerOf(tag, body.length), body);
+}
+
+export function sequence(...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return element(TAG.sequence, ...content);
+}
+
+export function set(...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return element(TAG.set, ...content);
+}
+
+/** [n], constructed. */
+export function tagged(n: number, ...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return element(0xa0 | n, ...content);
+}
+
+export function octetString(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return element(TAG.octetString, bytes);
+}
+
+export function bitString(bytes: Uint8Array, unusedBits = 0): Uint8Array<ArrayBuffer> {
+  return element(TAG.bitString, Uint8Array.of(unusedBits), bytes);
+}
+
+/** A non-negative INTEGER from big-endian bytes. */
+export function unsigned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bare = stripLeadingZeros(bytes);
+  const pad = bare.length === 0 || (bare[0] as number) >= 0x80 ? Uint8Array.of(0) : new Uint8Array(0);
+  return element(TAG.integer, pad, bare);
+}
+
+export function integer(value: number | bigint): Uint8Array<ArrayBuffer> {
+  if (value < 0) throw new RangeError('only non-negative integers are written');
+  const hex = value.toString(16);
+  const even = hex.length % 2 ? `0${hex}` : hex;
+  return unsigned(Uint8Array.from(even.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)));
+}
+
+export function boolean(value: boolean): Uint8Array<ArrayBuffer> {
+  return element(TAG.boolean, Uint8Array.of(value ? 0xff : 0));
+}
+
+export function nothing(): Uint8Array<ArrayBuffer> {
+  return element(TAG.null);
+}
+
+export function oid(dotted: string): Uint8Array<ArrayBuffer> {
+  const [root, second, ...others] = dotted.split('.').map(BigInt);
+  if (root === undefined || second === undefined) throw new RangeError(`${dotted} is not an object identifier`);
+  return element(TAG.oid, ...[root * 40n + second, ...others].map(base128));
+}
+
+export function utf8String(text: string): Uint8Array<ArrayBuffer> {
+  return element(TAG.utf8String, new TextEncoder().encode(text));
+}
+
+function base128(arc: bigint): Uint8Array {
+  const out = [Number(arc & 0x7fn)];
+  for (let left = arc >> 7n; left > 0n; left >>= 7n) out.unshift(Number(left & 0x7fn) | 0x80);
+  return Uint8Array.from(out);
+}
+
+function headerOf(tag: number, length: number): Uint8Array {
+  if (length < 0x80) return Uint8Array.of(tag, length);
+  const bytes: number[] = [];
+  for (let left = length; left > 0; left = Math.floor(left / 256)) bytes.unshift(left % 256);
+  return Uint8Array.of(tag, 0x80 | bytes.length, ...bytes);
+}

@@ -1,0 +1,29 @@
+export type {
+  AgreementKey,
+  Crypto,
+  DecryptionKey,
+  KeyMaterial,
+  KeySpec,
+  PrivateKey,
+  PublicKeySpec,
+  SigningKey,
+} from './crypto.ts';
+export {
+  CURVES,
+  type CurveName,
+  curveWidth,
+  HASHES,
+  type HashName,
+  hashLength,
+  hashOf,
+  type SignatureAlgorithm,
+  type SignatureFamily,
+  signatureAlgorithmFor,
+  signatureFamily,
+} from './algorithms.ts';
+export { type EcPublicKey, type PublicKey, type RsaPublicKey, sameKey } from './public-key.ts';
+export { Secret } from './secret.ts';
+export * as der from './der.ts';
+export { type DerNode, readDer, readDerPrefix } from './der.ts';
+export { ecdsaFromDer, ecdsaToDer } from './ecdsa.ts';
+export { parseSpki, spkiOf } from './spki.ts';

@@ -1,0 +1,71 @@
+import { concat, leftPad, u32be } from '@sekimori/bytes';
+import { type Fault, type Result, fail, ok } from '@sekimori/result';
+import { CURVES, type CurveName, curveWidth } from './algorithms.ts';
+import type { PublicKeySpec } from './crypto.ts';
+import * as der from './der.ts';
+
+const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
+/** TPM vendors have marked EKs so; the key inside is the same. RFC 4055 section 4. */
+const RSAES_OAEP = '1.2.840.113549.1.1.7';
+const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
+const CURVE_OIDS: Readonly<Record<CurveName, string>> = {
+  'P-256': '1.2.840.10045.3.1.7',
+  'P-384': '1.3.132.0.34',
+  'P-521': '1.3.132.0.35',
+};
+
+type KeyParts = Exclude<PublicKeySpec, { type: 'spki' }>;
+
+/** SubjectPublicKeyInfo, RFC 5280 section 4.1.2.7: what it says, not yet whether the key is sound. */
+export function parseSpki(bytes: Uint8Array): Result<KeyParts, Fault<'invalid-key'>> {
+  const parts = elementsOf(der.readDer(bytes), der.TAG.sequence);
+  const algorithm = elementsOf(parts?.[0], der.TAG.sequence);
+  const bits = parts?.[1] && der.bitsOf(parts[1]);
+  if (parts?.length !== 2 || !algorithm?.[0] || !bits) return fail('invalid-key', 'not a SubjectPublicKeyInfo');
+  const name = der.oidOf(algorithm[0]);
+  if (name === EC_PUBLIC_KEY) {
+    const curveOid = algorithm[1] && der.oidOf(algorithm[1]);
+    const curve = (Object.keys(CURVES) as CurveName[]).find((candidate) => CURVE_OIDS[candidate] === curveOid);
+    if (!curve) return fail('invalid-key', `the curve ${curveOid ?? '(none)'} is not supported`);
+    const width = curveWidth(curve);
+    if (bits.length !== 1 + 2 * width || bits[0] !== 4) return fail('invalid-key', 'the point is not uncompressed');
+    return ok({ type: 'ec', curve, x: bits.slice(1, 1 + width), y: bits.slice(1 + width) });
+  }
+  if (name === RSA_ENCRYPTION || name === RSAES_OAEP) {
+    const numbers = elementsOf(der.readDer(bits), der.TAG.sequence);
+    const modulus = numbers?.[0] && der.unsignedOf(numbers[0]);
+    const exponent = numbers?.[1] && der.unsignedOf(numbers[1]);
+    if (numbers?.length !== 2 || !modulus || !exponent || exponent.length > 4)
+      return fail('invalid-key', 'not an RSA public key');
+    return ok({
+      type: 'rsa',
+      modulus: modulus.slice(),
+      exponent: exponent.reduce((value, byte) => value * 256 + byte, 0),
+    });
+  }
+  return fail('invalid-key', `the key algorithm ${name ?? '(none)'} is not supported`);
+}
+
+/** The canonical SubjectPublicKeyInfo of a key. Coordinates must be of the curve's width. */
+export function spkiOf(key: KeyParts): Uint8Array<ArrayBuffer> {
+  if (key.type === 'rsa') {
+    const body = der.sequence(der.unsigned(key.modulus), der.unsigned(u32be(key.exponent)));
+    return der.sequence(der.sequence(der.oid(RSA_ENCRYPTION), der.nothing()), der.bitString(body));
+  }
+  const width = curveWidth(key.curve);
+  const [x, y] = [leftPad(key.x, width), leftPad(key.y, width)];
+  if (!x || !y) throw new RangeError(`a coordinate is wider than ${key.curve}`);
+  const point = concat(Uint8Array.of(4), x, y);
+  return der.sequence(der.sequence(der.oid(EC_PUBLIC_KEY), der.oid(CURVE_OIDS[key.curve])), der.bitString(point));
+}
+
+function elementsOf(
+  from: der.DerNode | Result<der.DerNode> | undefined,
+  tag: number,
+): readonly der.DerNode[] | undefined {
+  if (!from) return undefined;
+  const node = 'ok' in from ? (from.ok ? from.value : undefined) : from;
+  if (node?.tag !== tag) return undefined;
+  const inside = der.children(node);
+  return inside.ok ? inside.value : undefined;
+}
