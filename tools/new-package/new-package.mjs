@@ -24,7 +24,7 @@ const manifest = {
   ...(published ? {} : { private: true }),
   engines: { node: '>=22.12' },
   sideEffects: false,
-  files: ['dist', 'src', '!dist/.tsbuildinfo'],
+  files: ['dist', 'src', '!dist/*.tsbuildinfo'],
   exports: { '.': { '@sekimori/source': './src/index.ts', ...entry }, './package.json': './package.json' },
   publishConfig: { access: 'public', exports: { '.': entry, './package.json': './package.json' } },
   nx: {

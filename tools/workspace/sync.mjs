@@ -36,6 +36,7 @@ for (const { folder, manifest } of projects) {
     compilerOptions: {
       rootDir: '.',
       noEmit: true,
+      tsBuildInfoFile: 'dist/.test.tsbuildinfo',
       composite: false,
       declaration: false,
       declarationMap: false,

@@ -7,7 +7,6 @@ it('never prints', () => {
   const secret = new Secret(utf8('swordfish'));
   for (const shown of [
     String(secret),
-    `${secret}`,
     JSON.stringify({ secret }),
     inspect({ secret }, { depth: 9, showHidden: true }),
   ]) {

@@ -1,0 +1,161 @@
+/**
+ * Every fault code that the native API answers with: HTTP status, what it means, what to do. Codes are API, words are not.
+ * `docs/faults.md` lists the same codes; a test keeps both equal.
+ */
+export const FAULTS = {
+  'malformed-request': {
+    status: 400,
+    means: 'the request is not what the schema of this route says',
+    todo: 'compare it with the OpenAPI document',
+  },
+  unauthorized: {
+    status: 401,
+    means: 'no valid credential came with the request',
+    todo: 'send the administrator token as a bearer token',
+  },
+  forbidden: {
+    status: 403,
+    means: 'the credential does not have the role that this route needs',
+    todo: 'ask an administrator',
+  },
+  'not-found': { status: 404, means: 'there is no such route or thing', todo: 'check the address and the identifier' },
+  'method-not-allowed': {
+    status: 405,
+    means: 'this route does not know the method',
+    todo: 'compare it with the OpenAPI document',
+  },
+  'body-too-large': {
+    status: 413,
+    means: 'the body is larger than this route takes',
+    todo: 'send less; a boot log has at most 1 MiB',
+  },
+  'unsupported-media-type': { status: 415, means: 'the body is not application/json', todo: 'send application/json' },
+  'too-many-requests': { status: 429, means: 'this address asks too often', todo: 'wait, then ask again' },
+  internal: { status: 500, means: 'the service failed; nothing was granted', todo: 'look for the trace id in its log' },
+  'not-ready': {
+    status: 503,
+    means: 'the service cannot decide now (starting, stopping, or a source it needs is stale)',
+    todo: 'ask again later; see its /readyz',
+  },
+
+  'unknown-host': {
+    status: 404,
+    means: 'no host has this identifier',
+    todo: "enrol it: 'sekimori-host identity' and 'sekimori host list'",
+  },
+  'duplicate-name': {
+    status: 409,
+    means: 'another host has this name',
+    todo: 'choose another name, or revoke the other host',
+  },
+  'duplicate-ek': {
+    status: 409,
+    means: 'another host has this endorsement key: one TPM is one host',
+    todo: 'find out which machine holds the TPM; cloned virtual TPMs share keys',
+  },
+  'too-many-pending': {
+    status: 429,
+    means: 'too many hosts wait for approval',
+    todo: 'approve or revoke pending hosts first',
+  },
+  'endorsement-key-refused': {
+    status: 403,
+    means: 'the endorsement key or its certificate is not that of a trusted TPM',
+    todo: "see the sub-status; 'sekimori tpm-root add' trusts a vendor",
+  },
+  'host-not-pending': {
+    status: 409,
+    means: 'the host is not waiting for approval',
+    todo: "see its state with 'sekimori host show'",
+  },
+  'fingerprint-mismatch': {
+    status: 409,
+    means: 'the fingerprint given is not that of the host',
+    todo: 'do not approve: compare it at the machine itself',
+  },
+  'host-not-approved': {
+    status: 409,
+    means: 'an administrator has not approved the host',
+    todo: "compare the EK fingerprint, then 'sekimori host approve'",
+  },
+  'host-already-active': {
+    status: 409,
+    means: 'the host has an attestation key already; it never changes by itself',
+    todo: 'an operator must revoke and enrol it anew',
+  },
+  'host-not-active': {
+    status: 409,
+    means: 'the host has no attestation key yet',
+    todo: "run 'sekimori-host identity' on it after approval",
+  },
+  'host-revoked': { status: 403, means: 'the host was revoked', todo: 'ask the HGS administrator' },
+  'attestation-key-refused': {
+    status: 403,
+    means: 'the attestation key is not a restricted signing key of a TPM',
+    todo: 'see the sub-status',
+  },
+  'activation-failed': {
+    status: 403,
+    means: 'the TPM did not prove that both keys live in it; the attempt is used up',
+    todo: 'start a new activation',
+  },
+  'challenge-refused': {
+    status: 403,
+    means: 'the challenge is not one of ours, not for this host, or it has ended',
+    todo: 'ask for a new challenge',
+  },
+  'challenge-used': { status: 403, means: 'the challenge was used before', todo: 'ask for a new challenge' },
+  'evidence-refused': {
+    status: 403,
+    means: 'the evidence does not hold: see the sub-status',
+    todo: 'attest again; if it stays, an administrator reads the findings under the trace id',
+  },
+  'policy-denied': {
+    status: 403,
+    means: 'the evidence is authentic and the policy refuses it',
+    todo: 'an administrator reads the findings under the trace id',
+  },
+
+  'no-evidence': {
+    status: 409,
+    means: 'the host has not sent authentic evidence yet',
+    todo: "run 'sekimori-host attest' on it",
+  },
+  'duplicate-baseline': {
+    status: 409,
+    means: 'an active baseline has this name',
+    todo: 'choose another name, or retire the other',
+  },
+  'unknown-baseline': { status: 404, means: 'no baseline has this identifier', todo: "see 'sekimori baseline list'" },
+
+  'health-certificate-refused': {
+    status: 403,
+    means: 'the health certificate does not hold: see the sub-status',
+    todo: 'attest again',
+  },
+  'client-key-mismatch': {
+    status: 403,
+    means: 'the TLS client key is not the one that the health certificate names',
+    todo: 'connect with the key used at attestation',
+  },
+  'protector-refused': {
+    status: 403,
+    means: 'the key protector was refused: see the sub-status',
+    todo: 'use the protector as it came from its owner or from the last roll',
+  },
+} as const satisfies Readonly<
+  Record<string, { readonly status: number; readonly means: string; readonly todo: string }>
+>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+/** Status and words of a code; an unknown one is an internal error, never a success. */
+export function faultInfo(code: string): {
+  readonly code: FaultCode;
+  readonly status: number;
+  readonly means: string;
+  readonly todo: string;
+} {
+  const known: FaultCode = Object.hasOwn(FAULTS, code) ? (code as FaultCode) : 'internal';
+  return { code: known, ...FAULTS[known] };
+}
