@@ -35,6 +35,7 @@ const LAB = {
   sbsign: 'sbsigntool',
   socat: 'socat',
   gcc: 'gcc',
+  '/usr/lib/x86_64-linux-gnu/libc.a': 'libc6-dev',
 };
 const NEEDS = { start: START, test: TEST, lab: LAB };
 

@@ -135,21 +135,27 @@ export class Writer {
     this.#bytes.set(bytes, start);
   }
   u8(value: number): void {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
   }
   u16(value: number, littleEndian = false): void {
-    this.#view.setUint16(this.#grow(2), value, littleEndian);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, littleEndian);
   }
   u32(value: number, littleEndian = false): void {
-    this.#view.setUint32(this.#grow(4), value, littleEndian);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, littleEndian);
   }
   i32(value: number): void {
-    this.#view.setInt32(this.#grow(4), value);
+    const at = this.#grow(4);
+    this.#view.setInt32(at, value);
   }
   u64(value: bigint, littleEndian = false): void {
-    this.#view.setBigUint64(this.#grow(8), value, littleEndian);
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, value, littleEndian);
   }
 
+  /** Makes room; `#view` may be another one after it. */
   #grow(length: number): number {
     const start = this.#at;
     this.#at += length;

@@ -1,6 +1,8 @@
 import { type Codec, type Infer, type Reader, Stop, type Writer } from './codec.ts';
 
 export interface Struct<T> extends Codec<T> {
+  /** In wire order: for those who number, list or show fields. */
+  readonly fields: readonly Field[];
   /** The next field in wire order. A function chooses the codec by the fields read before. */
   field<const K extends string, V>(
     key: K,
@@ -8,8 +10,9 @@ export interface Struct<T> extends Codec<T> {
   ): Struct<T & { readonly [P in K]: V }>;
 }
 
-interface Field {
+export interface Field {
   readonly key: string;
+  /** Or the choice of one, by the fields read before. */
   readonly codec: Codec<unknown> | ((seen: never) => Codec<unknown>);
 }
 
@@ -22,6 +25,7 @@ export function struct(name: string): Struct<{}> {
 function build<T>(name: string, fields: readonly Field[]): Struct<T> {
   return {
     name,
+    fields,
     field: (key, codec) => build(name, [...fields, { key, codec }]),
     read: (reader) => {
       const seen: Record<string, unknown> = {};

@@ -98,6 +98,15 @@ describe('numbers', () => {
     expect(toHex(encode(codec, value))).toBe(text);
     expect(expectOk(decode(codec, hex(text)))).toBe(value);
   });
+  it('writes past the room a writer starts with, at every place where it grows', () => {
+    for (const number of [u8, u16, u32, i32])
+      for (let before = 56; before < 72; before++) {
+        const codec = struct('grows').field('head', bytes(before)).field('number', number);
+        expect(encode(codec, { head: new Uint8Array(before), number: 5 }).at(-1)).toBe(5);
+      }
+    const codec = struct('grows').field('head', bytes(60)).field('number', u64);
+    expect(encode(codec, { head: new Uint8Array(60), number: 5n }).at(-1)).toBe(5);
+  });
   it('keeps 64 bits whole', () => {
     expect(toHex(encode(u64, 0xfedcba9876543210n))).toBe('fedcba9876543210');
     expect(expectOk(decode(u64le, hex('1032547698badcfe')))).toBe(0xfedcba9876543210n);

@@ -21,6 +21,7 @@ export {
   signatureAlgorithmFor,
   signatureFamily,
 } from './algorithms.ts';
+export { agreementKeyOf, signingKeyOf } from './handles.ts';
 export { type EcPublicKey, type PublicKey, type RsaPublicKey, sameKey } from './public-key.ts';
 export { Secret } from './secret.ts';
 export * as der from './der.ts';

@@ -1,1 +1,14 @@
-export {};
+export type { BankName } from './algorithms.ts';
+export type { Content } from './content.ts';
+export type { Coverage } from './coverage.ts';
+export { describeEvent } from './describe.ts';
+export { EV, eventTypeName } from './event-types.ts';
+export { type ExplainedEvent, type ExplainedLog, explain } from './explain.ts';
+export { type CommandLine, type Facts, factsOf, type MeasuredObject } from './facts.ts';
+export type { LogFault, LogFaultCode } from './fault.ts';
+export { type EventLog, type LogEvent, parseEventLog } from './log.ts';
+export { type KnownMeasurement, type ReadEvent, readEvent } from './read-event.ts';
+export { AcceptedLog, type QuotedPcrs, reconcile } from './reconcile.ts';
+export { renderExplained } from './render.ts';
+export { replay, replayable, type StartupLocality } from './replay.ts';
+export { LOG_LIMITS, type SpecIdEvent } from './structures.ts';

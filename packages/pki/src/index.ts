@@ -1,1 +1,47 @@
-export {};
+export { DerCursor, readingDer } from './asn1.ts';
+export { Certificate, MAX_CERTIFICATE_BYTES, parseCertificate, verifySignature } from './certificate.ts';
+export { type ChainFault, type ChainFinding, type PathOptions, type ValidatedPath, validatePath } from './chain.ts';
+export { ChainCache } from './chain-cache.ts';
+export {
+  checkEndorsementCertificate,
+  type EndorsementCertificate,
+  type EndorsementFault,
+  type EndorsementOptions,
+  type TpmIdentity,
+  tpmIdentityOf,
+} from './endorsement.ts';
+export {
+  authorityKeyIdentifier,
+  basicConstraints,
+  extendedKeyUsage,
+  extension,
+  keyIdentifierOf,
+  keyUsage,
+  subjectAlternativeName,
+  subjectKeyIdentifier,
+} from './extension-writers.ts';
+export type { Extension, Extensions, GeneralName, KeyUsage } from './extensions.ts';
+export {
+  type CertificateContent,
+  type CertificateTemplate,
+  type CertificateTemplateContent,
+  certificateTemplate,
+  issueCertificate,
+  randomSerial,
+} from './issue.ts';
+export { DistinguishedName, type NameAttribute, writeName } from './names.ts';
+export { certificateFromNv } from './nv.ts';
+export { EXTENSION, NAME_ATTRIBUTE, PURPOSE, TCG_ATTRIBUTE } from './oids.ts';
+export { certificatesFromPem, type PemBlock, readPem, writePem } from './pem.ts';
+export {
+  type CertificateAuthority,
+  issueAttestationSignerCertificate,
+  issueGuardianEncryptionCertificate,
+  issueGuardianSigningCertificate,
+  issueServerCa,
+  issueTlsClientCertificate,
+  issueTlsServerCertificate,
+} from './profiles.ts';
+export { isRocaWeak } from './roca.ts';
+export type { CertificateSignatureAlgorithm } from './signature-algorithms.ts';
+export { NO_EXPIRY } from './time.ts';

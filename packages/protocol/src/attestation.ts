@@ -1,6 +1,17 @@
 import { type Static, Type } from 'typebox';
 import { route } from './route.ts';
-import { AuditEntryShape, Bytes, CheckpointShape, HexDigest, Name, Page, strict, Time, Uuid } from './shared.ts';
+import {
+  AuditEntryShape,
+  Bytes,
+  CheckpointShape,
+  HexDigest,
+  Name,
+  Page,
+  SequencePage,
+  strict,
+  Time,
+  Uuid,
+} from './shared.ts';
 
 const MAX_CERTIFICATE = 16 * 1024;
 const MAX_EVENT_LOG = 1024 * 1024;
@@ -338,7 +349,7 @@ export const attestationRoutes = {
     url: '/v1/audit',
     role: 'administrator',
     summary: 'The audit log of decisions, oldest first',
-    query: Page,
+    query: SequencePage,
     reply: AuditPage,
   }),
 } as const;

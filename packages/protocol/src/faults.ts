@@ -116,6 +116,11 @@ export const FAULTS = {
     todo: 'an administrator reads the findings under the trace id',
   },
 
+  'duplicate-tpm-root': {
+    status: 409,
+    means: 'this root is trusted already',
+    todo: "see 'sekimori tpm-root list'",
+  },
   'no-evidence': {
     status: 409,
     means: 'the host has not sent authentic evidence yet',

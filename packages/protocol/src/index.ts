@@ -13,11 +13,4 @@ export {
 export * from './attestation.ts';
 export * from './key-protection.ts';
 export { healthRoutes } from './health.ts';
-export {
-  type AuditEntry,
-  type Checkpoint,
-  AuditEntryShape,
-  CheckpointShape,
-  type RevocationStatement,
-  RevocationStatementShape,
-} from './shared.ts';
+export { type AuditEntry, AuditEntryShape, type Checkpoint, CheckpointShape } from './shared.ts';

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { AuditPage } from './attestation.ts';
 import { route } from './route.ts';
-import { Bytes, CheckpointShape, HexDigest, Name, Page, strict, Time, Uuid } from './shared.ts';
+import { Bytes, CheckpointShape, HexDigest, Name, SequencePage, strict, Time, Uuid } from './shared.ts';
 
 const MAX_PROTECTOR = 1024 * 1024;
 
@@ -66,8 +66,8 @@ export const keyProtectionRoutes = {
     method: 'GET',
     url: '/v1/releases',
     role: 'administrator',
-    summary: 'The releases, newest first; never a key',
-    query: Page,
+    summary: 'The releases, oldest first; never a key',
+    query: SequencePage,
     reply: strict({
       releases: Type.Array(
         strict({
@@ -89,7 +89,7 @@ export const keyProtectionRoutes = {
     url: '/v1/audit',
     role: 'administrator',
     summary: 'The audit log of this service, oldest first',
-    query: Page,
+    query: SequencePage,
     reply: AuditPage,
   }),
 } as const;

@@ -30,6 +30,12 @@ export const Page = strict({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
 });
 
+/** For lists in the order of a sequence number. */
+export const SequencePage = strict({
+  after: Type.Optional(Type.Integer({ minimum: 0 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+});
+
 export const CheckpointShape = strict({ index: Type.Integer({ minimum: 0 }), hash: HexDigest });
 export type Checkpoint = Static<typeof CheckpointShape>;
 
@@ -44,14 +50,3 @@ export const AuditEntryShape = strict({
   hash: HexDigest,
 });
 export type AuditEntry = Static<typeof AuditEntryShape>;
-
-/** The payload of the signed revocation statement (JWS, ES256). */
-export const RevocationStatementShape = strict({
-  iss: Type.String(),
-  number: Type.Integer({ minimum: 0 }),
-  at: Time,
-  serials: Type.Array(Type.String({ pattern: '^[0-9a-f]{2,40}$' })),
-  hosts: Type.Array(Uuid),
-  denyIssuedBefore: Type.Optional(Time),
-});
-export type RevocationStatement = Static<typeof RevocationStatementShape>;

@@ -7,6 +7,8 @@ const rows = readFileSync(new URL('../../../docs/faults.md', import.meta.url), '
   .filter((line) => /^\| `[a-z-]+` \| \d/.test(line));
 
 it('docs/faults.md lists exactly the codes of the native API, with status, meaning and what to do', () => {
-  const expected = Object.entries(FAULTS).map(([code, { status, means, todo }]) => `| \`${code}\` | ${status} | ${means} | ${todo} |`);
+  const expected = Object.entries(FAULTS).map(
+    ([code, { status, means, todo }]) => `| \`${code}\` | ${status} | ${means} | ${todo} |`,
+  );
   expect(rows).toEqual(expected);
 });

@@ -1,1 +1,14 @@
-export {};
+export { type AdminToken, adminTokens, type Authenticate, createAdminToken } from './admin-tokens.ts';
+export { type BackgroundTask, type Clock, every, systemClock } from './clock.ts';
+export { type ConfigSource, loadConfig, type LoadedConfig, type UnsafeSetting } from './config.ts';
+export { FilePath, type Setting, settingsOf } from './config-schema.ts';
+export { readJson } from './json.ts';
+export { fileKeyFiles } from './key-files.ts';
+export { createLogger, type Logger, type LogLevel } from './log.ts';
+export { DEFAULT_LIMITS, type Limits, type TlsOptions, type Transport } from './node-server.ts';
+export { openApiOf } from './openapi.ts';
+export { privateFolder, readPrivateFile, writePrivateFile } from './private-files.ts';
+export type { RefusalFault } from './problem.ts';
+export type { Handler, Handlers, Peer, RouteRequest, RouteTable } from './routes.ts';
+export { createServer, type Server, type ServerOptions } from './server.ts';
+export { complain, EXIT, runService, type Service, type StartFault } from './service.ts';

@@ -1,0 +1,16 @@
+import { fromBase64Url, toBase64Url } from '@sekimori/bytes';
+import type { HostStatus } from '@sekimori/protocol';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import type { HostRecord } from '@sekimori/store';
+
+/** The schema has refused other characters; what is left to refuse is an impossible length or unused bits. */
+export function readBytes(text: string, field: string): Result<Uint8Array, Fault<'malformed-request'>> {
+  const bytes = fromBase64Url(text);
+  return bytes ? ok(bytes) : fail('malformed-request', `${field} is not base64url`);
+}
+
+export function hostStatus({ id, name, state, ekFingerprint }: HostRecord): HostStatus {
+  return { id, name, state, ekFingerprint };
+}
+
+export { toBase64Url };

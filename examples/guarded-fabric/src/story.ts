@@ -1,0 +1,82 @@
+/** A story is a list of steps; each either holds or names what went wrong. A refusal that was expected and seen holds. */
+export interface StepReport {
+  readonly name: string;
+  readonly ok: boolean;
+  /** The code of a refusal: the one expected and seen, or the one that came unexpectedly. */
+  readonly fault?: string;
+  readonly millis: number;
+}
+
+/** What a step tells: lines for people, and the fault code where the step is a refusal. */
+export interface Told {
+  readonly lines?: readonly string[];
+  readonly fault?: string;
+}
+
+export interface Narrator {
+  chapter(title: string): void;
+  begin(name: string): void;
+  end(report: StepReport, told: Told, problem: string | undefined): void;
+}
+
+export class Story {
+  readonly #narrator: Narrator;
+  readonly #now: () => number;
+  readonly steps: StepReport[] = [];
+
+  constructor(narrator: Narrator, now: () => number) {
+    this.#narrator = narrator;
+    this.#now = now;
+  }
+
+  get ok(): boolean {
+    return this.steps.length > 0 && this.steps.every((step) => step.ok);
+  }
+
+  chapter(title: string): void {
+    this.#narrator.chapter(title);
+  }
+
+  /** Runs one step. What follows needs what came before, so a step that fails ends the story: StoryEnded is thrown. */
+  async step<T>(name: string, work: () => Promise<{ readonly value: T } & Told>): Promise<T> {
+    this.#narrator.begin(name);
+    const start = this.#now();
+    try {
+      const { value, ...told } = await work();
+      this.#end({ name, ok: true, ...(told.fault ? { fault: told.fault } : {}), millis: this.#since(start) }, told);
+      return value;
+    } catch (problem) {
+      const fault = problem instanceof Refused ? { fault: problem.code } : {};
+      this.#end(
+        { name, ok: false, ...fault, millis: this.#since(start) },
+        {},
+        String(problem instanceof Error ? problem.message : problem),
+      );
+      throw new StoryEnded(name);
+    }
+  }
+
+  #since(start: number): number {
+    return Math.round((this.#now() - start) * 10) / 10;
+  }
+
+  #end(report: StepReport, told: Told, problem?: string): void {
+    this.steps.push(report);
+    this.#narrator.end(report, told, problem);
+  }
+}
+
+/** A refusal that the story did not expect. */
+export class Refused extends Error {
+  readonly code: string;
+  constructor(code: string, detail: string) {
+    super(`${code}: ${detail}`);
+    this.code = code;
+  }
+}
+
+export class StoryEnded extends Error {
+  constructor(step: string) {
+    super(`the story ended at «${step}»`);
+  }
+}

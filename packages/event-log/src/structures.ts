@@ -1,0 +1,126 @@
+import {
+  blob,
+  bytes,
+  type Codec,
+  constant,
+  decode,
+  type Infer,
+  list,
+  mapped,
+  rest,
+  struct,
+  u16le,
+  u32le,
+  u64le,
+  u8,
+} from '@sekimori/codec';
+import { fromUtf8, toHex } from '@sekimori/bytes';
+import { algorithmOf } from './algorithms.ts';
+
+/** What a log may hold at most; a limit is checked before anything is taken. */
+export const LOG_LIMITS = { bytes: 4 << 20, events: 16_384, eventBytes: 1 << 20, algorithms: 16, pcrs: 24 } as const;
+
+/** TCG_PCR_EVENT, the SHA-1 record, also always the first one. PFP 1.06, 10.2.1. */
+export const TCG_PCR_EVENT = struct('TCG_PCR_EVENT')
+  .field('pcrIndex', u32le)
+  .field('eventType', u32le)
+  .field('digest', bytes(20))
+  .field('event', blob(u32le, LOG_LIMITS.eventBytes));
+
+const ALGORITHM_SIZE = mapped(
+  struct('TCG_EfiSpecIdEventAlgorithmSize').field('algorithmId', u16le).field('digestSize', u16le),
+  'unknown algorithm, or a size that is not its own',
+  (wire) => {
+    const algorithm = algorithmOf(wire.algorithmId);
+    return algorithm?.size === wire.digestSize ? { id: wire.algorithmId, ...algorithm } : undefined;
+  },
+  (algorithm) => ({ algorithmId: algorithm.id, digestSize: algorithm.size }),
+);
+
+export const SPEC_ID_EVENT03 = 'Spec ID Event03\0';
+
+/** TCG_EfiSpecIDEvent: the header of a crypto-agile log; the vendor information follows. PFP 1.06, 10.4.5.1. */
+export const TCG_SPEC_ID_EVENT = struct('TCG_EfiSpecIDEvent')
+  .field('signature', bytes(16))
+  .field('platformClass', u32le) // 0 client, 1 server
+  .field('specVersionMinor', u8)
+  .field('specVersionMajor', constant(u8, 2))
+  .field('specErrata', u8)
+  .field('uintnSize', u8) // 1: 32 bit, 2: 64 bit
+  .field('algorithms', list(u32le, LOG_LIMITS.algorithms, ALGORITHM_SIZE))
+  .field('vendorInfoSize', u8);
+
+export type SpecIdEvent = Infer<typeof TCG_SPEC_ID_EVENT>;
+
+/** GUID text: the first three fields are little-endian on the wire. UEFI 2.10, appendix A. */
+const GUID: Codec<string> = mapped(
+  bytes(16),
+  'not a GUID',
+  (wire) => {
+    const part = (from: number, to: number) => toHex(wire.slice(from, to));
+    const swapped = (from: number, to: number) => toHex(wire.slice(from, to).toReversed());
+    return `${swapped(0, 4)}-${swapped(4, 6)}-${swapped(6, 8)}-${part(8, 10)}-${part(10, 16)}`;
+  },
+  () => {
+    throw new Error('GUIDs are only read');
+  },
+);
+
+/** UEFI_VARIABLE_DATA. PFP 1.06, 10.2.6. Lengths: CHAR16 units without NUL, then bytes. */
+export const UEFI_VARIABLE_DATA = struct('UEFI_VARIABLE_DATA')
+  .field('variableName', GUID)
+  .field('unicodeNameLength', u64le)
+  .field('variableDataLength', u64le)
+  .field('unicodeName', (seen) => utf16(seen.unicodeNameLength))
+  .field('variableData', (seen) => bytes(Number(seen.variableDataLength)));
+
+/** UEFI_IMAGE_LOAD_EVENT. PFP 1.06, 10.2.3. Nothing in it is covered by the digest. */
+export const UEFI_IMAGE_LOAD_EVENT = struct('UEFI_IMAGE_LOAD_EVENT')
+  .field('imageLocationInMemory', u64le)
+  .field('imageLengthInMemory', u64le)
+  .field('imageLinkTimeAddress', u64le)
+  .field('lengthOfDevicePath', u64le)
+  .field('devicePath', rest(LOG_LIMITS.eventBytes));
+
+/** UEFI_PLATFORM_FIRMWARE_BLOB. PFP 1.06, 10.2.4. */
+export const UEFI_PLATFORM_FIRMWARE_BLOB = struct('UEFI_PLATFORM_FIRMWARE_BLOB')
+  .field('blobBase', u64le)
+  .field('blobLength', u64le);
+
+/** TCG_PCClientTaggedEvent. PFP 1.06, 10.4.2.1. */
+export const TAGGED_EVENT = struct('TCG_PCClientTaggedEvent')
+  .field('taggedEventId', u32le)
+  .field('taggedEventData', blob(u32le, LOG_LIMITS.eventBytes));
+
+/** Undefined where the bytes are not this structure, or something follows it. */
+export function read<T>(codec: Codec<T>, data: Uint8Array): T | undefined {
+  const decoded = decode(codec, data);
+  return decoded.ok ? decoded.value : undefined;
+}
+
+/** UTF-16LE text without its final NULs; undefined for an odd length or broken surrogates. */
+export function fromUtf16(data: Uint8Array): string | undefined {
+  if (data.length % 2 !== 0) return undefined;
+  const units: string[] = [];
+  for (let i = 0; i < data.length; i += 2)
+    units.push(String.fromCharCode((data[i] as number) | ((data[i + 1] as number) << 8)));
+  const text = units.join('').replace(/\0+$/, '');
+  return text.isWellFormed() ? text : undefined;
+}
+
+/** ASCII text, printable, without its final NULs. */
+export function printable(data: Uint8Array): string | undefined {
+  const text = fromUtf8(data)?.replace(/\0+$/, '');
+  return text !== undefined && text !== '' && /^[\t\n\r\x20-\x7e]+$/.test(text) ? text : undefined;
+}
+
+function utf16(units: bigint): Codec<string> {
+  return mapped(
+    bytes(2 * Number(units)),
+    'not UTF-16',
+    (wire) => fromUtf16(wire),
+    () => {
+      throw new Error('names are only read');
+    },
+  );
+}

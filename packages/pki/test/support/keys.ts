@@ -1,0 +1,61 @@
+import type { KeySpec, SignatureAlgorithm, SigningKey } from '@sekimori/crypto-core';
+import { signatureAlgorithmFor } from '@sekimori/crypto-core';
+import { nodeCrypto } from '@sekimori/crypto-core/node';
+import { expectOk } from '@sekimori/result';
+import {
+  basicConstraints,
+  type Certificate,
+  issueCertificate,
+  keyUsage,
+  parseCertificate,
+  randomSerial,
+  writeName,
+} from '../../src/index.ts';
+
+export const day = (text: string) => new Date(`${text}T00:00:00Z`);
+
+export async function signingKey(
+  spec: KeySpec = { type: 'ec', curve: 'P-256' },
+  algorithm?: SignatureAlgorithm,
+): Promise<SigningKey> {
+  const key = await nodeCrypto.generateKey(spec);
+  const chosen = algorithm ?? signatureAlgorithmFor(key.publicKey);
+  return { publicKey: key.publicKey, algorithm: chosen, sign: (data) => key.sign(chosen, data) };
+}
+
+export interface Made {
+  readonly certificate: Certificate;
+  readonly key: SigningKey;
+}
+
+export interface Wanted {
+  readonly name?: string;
+  readonly issuer?: Made;
+  readonly issuerName?: Uint8Array;
+  readonly key?: SigningKey;
+  readonly signedBy?: SigningKey;
+  readonly from?: Date;
+  readonly to?: Date;
+  readonly extensions?: readonly Uint8Array[];
+}
+
+export const CA = [basicConstraints(true), keyUsage('keyCertSign')];
+
+/** A certificate with any defect one likes; self-signed where no issuer is given. */
+export async function make(wanted: Wanted): Promise<Made> {
+  const key = wanted.key ?? (await signingKey());
+  const subject = writeName({ CN: wanted.name ?? 'someone' });
+  const bytes = await issueCertificate(
+    {
+      serial: randomSerial(nodeCrypto),
+      issuer: wanted.issuerName ?? wanted.issuer?.certificate.subject.der ?? subject,
+      subject,
+      notBefore: wanted.from ?? day('2026-01-01'),
+      notAfter: wanted.to ?? day('2030-01-01'),
+      publicKey: key.publicKey,
+      extensions: wanted.extensions ?? CA,
+    },
+    wanted.signedBy ?? wanted.issuer?.key ?? key,
+  );
+  return { certificate: expectOk(parseCertificate(bytes)), key };
+}

@@ -1,0 +1,105 @@
+import { constants, createPrivateKey } from 'node:crypto';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Secret } from '@sekimori/crypto-core';
+
+export interface Limits {
+  readonly headerBytes: number;
+  readonly headerSeconds: number;
+  /** Header and body together. */
+  readonly requestSeconds: number;
+  readonly handshakeSeconds: number;
+  /** How long an unused connection stays. */
+  readonly idleSeconds: number;
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  /** For each address, on all routes but an administrator's. */
+  readonly requestsPerSecond: number;
+  readonly requestBurst: number;
+  /** What requests in flight get when the server closes. */
+  readonly closeSeconds: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  headerBytes: 16 * 1024,
+  headerSeconds: 10,
+  requestSeconds: 30,
+  handshakeSeconds: 10,
+  idleSeconds: 15,
+  connections: 4096,
+  connectionsPerAddress: 256,
+  requestsPerSecond: 50,
+  requestBurst: 200,
+  closeSeconds: 10,
+};
+
+export interface TlsOptions {
+  /** PKCS#8, DER or PEM. */
+  readonly key: Secret;
+  /** PEM, leaf first. */
+  readonly cert: string;
+  /** Needed by routes for guarded hosts. Any certificate passes TLS, since what counts is the key that the health certificate names. */
+  readonly requestClientCertificate: boolean;
+}
+
+export type Transport = TlsOptions | { readonly insecurePlainHttp: true };
+
+/** TLS 1.3 alone, every wait bounded. */
+export function nodeServer(tls: Transport, limits: Limits): HttpServer {
+  const timing = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headerSeconds * 1000,
+    requestTimeout: limits.requestSeconds * 1000,
+    keepAliveTimeout: limits.idleSeconds * 1000,
+    connectionsCheckingInterval: 1000,
+    insecureHTTPParser: false,
+    requireHostHeader: false, // ours is a problem document
+  };
+  const server: HttpServer =
+    'insecurePlainHttp' in tls
+      ? createHttpServer(timing)
+      : createHttpsServer({
+          ...timing,
+          key: tls.key.use(pemOf),
+          cert: tls.cert,
+          minVersion: 'TLSv1.3',
+          handshakeTimeout: limits.handshakeSeconds * 1000,
+          requestCert: tls.requestClientCertificate,
+          rejectUnauthorized: false,
+          // No resumption: every connection proves the possession of its client key itself.
+          secureOptions: constants.SSL_OP_NO_TICKET,
+        });
+  server.maxConnections = limits.connections;
+  return server;
+}
+
+function pemOf(pkcs8: Uint8Array): string | Buffer {
+  if (pkcs8[0] !== 0x30) return Buffer.from(pkcs8);
+  const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+  return key.export({ format: 'pem', type: 'pkcs8' });
+}
+
+/** The port it got; rejects with words for people. */
+export async function listenOn(server: HttpServer, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (error: Error): void => reject(listenError(error, host, port));
+    server.once('error', refuse);
+    server.listen({ host, port }, () => {
+      server.off('error', refuse);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function listenError(error: Error, host: string, port: number): Error {
+  const code = (error as { code?: string }).code;
+  const why =
+    code === 'EADDRINUSE'
+      ? 'another program has this port: choose another, or stop that program'
+      : code === 'EACCES'
+        ? 'this port needs more rights: choose one above 1023'
+        : `${error.message}: choose an address of this machine`;
+  return new Error(`cannot listen on ${host} port ${port}: ${why}`, { cause: error });
+}

@@ -1,0 +1,111 @@
+import { type AgreementKey, type Crypto, type CurveName, curveWidth, der, type EcPublicKey, type PrivateKey, Secret } from '@sekimori/crypto-core';
+import { fromHex, toHex } from '@sekimori/bytes';
+
+/** y² = x³ - 3x + b over a prime field p, of prime order n. FIPS 186-5, SP 800-186 section 3.2.1. */
+interface Curve {
+  readonly oid: string;
+  readonly p: bigint;
+  readonly b: bigint;
+  readonly n: bigint;
+}
+
+const CURVES: Readonly<Record<CurveName, Curve>> = {
+  'P-256': {
+    oid: '1.2.840.10045.3.1.7',
+    p: 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn,
+    b: 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn,
+    n: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  },
+  'P-384': {
+    oid: '1.3.132.0.34',
+    p: 0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffffn,
+    b: 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn,
+    n: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  },
+  'P-521': {
+    oid: '1.3.132.0.35',
+    p: (1n << 521n) - 1n,
+    b: 0x051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00n,
+    n: 0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+  },
+};
+
+/** A private key whose scalar is known, so that it follows from a seed and can give whole points. */
+export interface EcKey {
+  readonly curve: CurveName;
+  readonly scalar: bigint;
+  readonly privateKey: PrivateKey;
+}
+
+/** `material`: 64 bits more than the order has, or so, to come out even. FIPS 186-5, A.2.1. */
+export function ecKeyFrom(crypto: Crypto, curve: CurveName, material: Secret): EcKey {
+  const { n } = CURVES[curve];
+  const scalar = material.use((bytes) => toBigint(bytes) % (n - 1n)) + 1n;
+  return ecKeyOf(crypto, curve, scalar);
+}
+
+/** Throws for a scalar that is no private key. */
+export function ecKeyOf(crypto: Crypto, curve: CurveName, scalar: bigint): EcKey {
+  const algorithm = der.sequence(der.oid(EC_PUBLIC_KEY), der.oid(CURVES[curve].oid));
+  // ECPrivateKey, RFC 5915 section 3, without its public key: the provider computes that.
+  const key = der.sequence(der.integer(1), der.octetString(toBytes(scalar, curve)));
+  const pkcs8 = new Secret(der.sequence(der.integer(0), algorithm, der.octetString(key)));
+  const imported = crypto.privateKey(pkcs8);
+  pkcs8.wipe();
+  if (!imported.ok) throw new Error(`a scalar was refused: ${imported.fault.detail}`);
+  return { curve, scalar, privateKey: imported.value };
+}
+
+export function agreementOf(key: EcKey): AgreementKey {
+  const { publicKey } = key.privateKey;
+  if (publicKey.type !== 'ec') throw new Error('an EC key has an EC public key');
+  return { publicKey, agree: (peer) => key.privateKey.agree(peer) };
+}
+
+/**
+ * TPM2_ECDH_ZGen gives the whole point Z = d·Q, the crypto port its x alone. y is a square root, ±y; which one, the
+ * x-coordinate of Z + Q = (d+1)·Q tells.
+ */
+export async function sharedPoint(
+  crypto: Crypto,
+  key: EcKey,
+  peer: EcPublicKey,
+): Promise<{ readonly x: Uint8Array; readonly y: Uint8Array }> {
+  const { p, b } = CURVES[key.curve];
+  const next = ecKeyOf(crypto, key.curve, key.scalar + 1n);
+  const [x, nextX] = [await xOfShared(key, peer), await xOfShared(next, peer)];
+  const root = power(mod(x * x * x - 3n * x + b, p), (p + 1n) / 4n, p); // p = 3 mod 4 for all of these
+  const [peerX, peerY] = [toBigint(peer.x), toBigint(peer.y)];
+  const slope = mod((root - peerY) * power(mod(x - peerX, p), p - 2n, p), p);
+  const y = mod(slope * slope - x - peerX, p) === nextX ? root : p - root;
+  return { x: toBytes(x, key.curve), y: toBytes(y, key.curve) };
+}
+
+const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
+
+async function xOfShared(key: EcKey, peer: EcPublicKey): Promise<bigint> {
+  const shared = await key.privateKey.agree(peer);
+  const x = shared.use(toBigint);
+  shared.wipe();
+  return x;
+}
+
+function mod(value: bigint, p: bigint): bigint {
+  const rest = value % p;
+  return rest < 0n ? rest + p : rest;
+}
+
+function power(base: bigint, exponent: bigint, p: bigint): bigint {
+  let result = 1n;
+  for (let square = base, left = exponent; left > 0n; left >>= 1n, square = (square * square) % p)
+    if (left & 1n) result = (result * square) % p;
+  return result;
+}
+
+function toBigint(bytes: Uint8Array): bigint {
+  return BigInt(`0x0${toHex(bytes)}`);
+}
+
+function toBytes(value: bigint, curve: CurveName): Uint8Array {
+  return fromHex(value.toString(16).padStart(2 * curveWidth(curve), '0')) as Uint8Array;
+}

@@ -1,0 +1,41 @@
+import { type Crypto, type PrivateKey, Secret } from '@sekimori/crypto-core';
+import { nameOf, type PublicArea, qualifiedNameOfPrimary } from '@sekimori/tpm2';
+import type { EcKey } from './curves.ts';
+
+export type ObjectKey =
+  | { readonly type: 'rsa'; readonly privateKey: PrivateKey }
+  | { readonly type: 'ecc'; readonly ecKey: EcKey };
+
+/** A loaded object: a public area, and mostly the key to it. */
+export interface TpmObject {
+  readonly area: PublicArea;
+  readonly name: Uint8Array;
+  readonly qualifiedName: Uint8Array;
+  /** The hierarchy's handle. */
+  readonly hierarchy: number;
+  readonly auth: Secret;
+  /** Absent after TPM2_LoadExternal. */
+  readonly key: ObjectKey | undefined;
+}
+
+export function objectOf(
+  crypto: Crypto,
+  parts: Pick<TpmObject, 'area' | 'hierarchy' | 'key'> & { readonly auth?: Uint8Array },
+): TpmObject {
+  const { area, hierarchy, key } = parts;
+  return {
+    area,
+    hierarchy,
+    key,
+    name: nameOf(crypto, area),
+    qualifiedName: qualifiedNameOfPrimary(crypto, area, hierarchy),
+    auth: new Secret(withoutTrailingZeros(parts.auth ?? new Uint8Array(0))),
+  };
+}
+
+/** Part 1, 19.6.4.3: an authValue is compared and used without its trailing zeros. */
+export function withoutTrailingZeros(value: Uint8Array): Uint8Array {
+  let end = value.length;
+  while (end > 0 && value[end - 1] === 0) end--;
+  return value.subarray(0, end);
+}

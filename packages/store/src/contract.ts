@@ -1,0 +1,2 @@
+export { attestationStoreContract } from './contract/attestation.ts';
+export { keyProtectionStoreContract } from './contract/key-protection.ts';

@@ -1,0 +1,30 @@
+import { blob, bytes, type Codec, type Infer, list, struct, u16, u32 } from '@sekimori/codec';
+import { HASHES } from '@sekimori/crypto-core';
+import { TPMI_ALG_HASH } from './algorithms.ts';
+
+/** Sized buffers. Part 2, 10.4 and 11. The bounds are the largest values of the algorithms we know (SHA-512, RSA-4096, P-521). */
+export const TPM2B_DIGEST = blob(u16, 64, 'TPM2B_DIGEST');
+export const TPM2B_NONCE = blob(u16, 64, 'TPM2B_NONCE');
+export const TPM2B_AUTH = blob(u16, 64, 'TPM2B_AUTH');
+/** A hash algorithm and a digest: what qualifying data may hold. */
+export const TPM2B_DATA = blob(u16, 66, 'TPM2B_DATA');
+export const TPM2B_NAME = blob(u16, 66, 'TPM2B_NAME');
+export const TPM2B_MAX_NV_BUFFER = blob(u16, 2048, 'TPM2B_MAX_NV_BUFFER');
+export const TPM2B_PUBLIC_KEY_RSA = blob(u16, 512, 'TPM2B_PUBLIC_KEY_RSA');
+export const TPM2B_ECC_PARAMETER = blob(u16, 66, 'TPM2B_ECC_PARAMETER');
+export const TPM2B_ENCRYPTED_SECRET = blob(u16, 512, 'TPM2B_ENCRYPTED_SECRET');
+export const TPM2B_ATTEST = blob(u16, 1024, 'TPM2B_ATTEST');
+export const TPM2B_SENSITIVE_DATA = blob(u16, 256, 'TPM2B_SENSITIVE_DATA');
+export const TPM2B_TIMEOUT = blob(u16, 8, 'TPM2B_TIMEOUT');
+
+export const TPML_DIGEST = list(u32, 8, TPM2B_DIGEST);
+
+/** TPMT_HA: a digest as long as its algorithm says. Part 2, 10.3.2. */
+export const TPMT_HA = struct('TPMT_HA')
+  .field('hashAlg', TPMI_ALG_HASH)
+  .field('digest', (seen): Codec<Uint8Array> => bytes(HASHES[seen.hashAlg]));
+export const TPML_DIGEST_VALUES = list(u32, 8, TPMT_HA);
+
+/** TPMS_ECC_POINT. Part 2, 11.2.5.2. Leading zeros may be missing: pad to the curve's width before use. */
+export const TPMS_ECC_POINT = struct('TPMS_ECC_POINT').field('x', TPM2B_ECC_PARAMETER).field('y', TPM2B_ECC_PARAMETER);
+export type TpmsEccPoint = Infer<typeof TPMS_ECC_POINT>;

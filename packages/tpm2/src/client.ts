@@ -1,0 +1,251 @@
+import { decode, encode } from '@sekimori/codec';
+import { type Crypto, type HashName, hashLength, Secret } from '@sekimori/crypto-core';
+import { type Fault, fail, ok, type Result } from '@sekimori/result';
+import { TPMA_SESSION } from './attributes.ts';
+import {
+  type Command,
+  type CommandName,
+  type Commands,
+  COMMANDS,
+  type HandlesOf,
+  type RequestOf,
+  type ResponseOf,
+} from './commands.ts';
+import { shareSeed } from './credential.ts';
+import { decodeResponse, encodeCommand, type ResponseFrame, type TpmsAuthCommand } from './framing.ts';
+import { nameOfHandle, TPM_RH } from './handles.ts';
+import type { PublicArea } from './public-area.ts';
+import { explainResponseCode, type ResponseCode } from './response-code.ts';
+import { Session, type SessionUse } from './session.ts';
+import type { TpmTransport } from './transport.ts';
+
+/** The TPM refused a command: its response code with name and the handle, session or parameter it blames. */
+export interface TpmError extends Fault<'tpm-error'> {
+  readonly command: CommandName;
+  readonly response: ResponseCode;
+}
+/**
+ * `tpm-malformed-response`: not what this command answers. `tpm-response-hmac`: changed on the way, or from another than
+ * the session's TPM.
+ */
+export type TpmFault = TpmError | Fault<'tpm-malformed-response' | 'tpm-response-hmac'>;
+
+export type TpmResult<T, F extends Fault = never> = Result<T, TpmFault | F>;
+
+/** An object or NV index with its Name, as HMAC sessions need it; a bare handle does elsewhere. */
+export interface Entity {
+  readonly handle: number;
+  readonly name: Uint8Array;
+}
+export type HandleArgument = number | Entity;
+
+export type Authorization = { readonly password: Secret } | SessionUse;
+export const EMPTY_PASSWORD: Authorization = { password: new Secret(new Uint8Array(0)) };
+
+type Handles<Name extends CommandName> = [HandlesOf<Name>] extends [never]
+  ? { readonly handles?: undefined }
+  : { readonly handles: { readonly [H in HandlesOf<Name>]: HandleArgument } };
+
+export type Call<Name extends CommandName> = Handles<Name> & {
+  readonly parameters: RequestOf<Name>;
+  /** One for each authorized handle, then sessions that only encrypt. Left out: the empty password for each handle. */
+  readonly authorize?: readonly Authorization[];
+};
+export type Answer<Name extends CommandName> = { readonly parameters: ResponseOf<Name> } & (Commands[Name] extends {
+  readonly returnsHandle: true;
+}
+  ? { readonly handle: number }
+  : unknown);
+
+/** Commands that give out a secret: not to be had but encrypted for this caller. */
+type SecretCommand = 'ActivateCredential' | 'ECDH_ZGen';
+
+export interface TpmOptions {
+  /** Waits before a command is sent again; `attempt` counts from 1. Without it the command is sent at once. */
+  readonly pause?: (attempt: number) => Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly type: 'hmac' | 'policy';
+  readonly authHash?: HashName;
+  /**
+   * A decryption key of the TPM. Its public area must come from where the caller trusts it (matched with the endorsement
+   * key certificate, say): the session is secret to that key's TPM, whoever answers.
+   */
+  readonly saltTo?: { readonly handle: number; readonly publicArea: PublicArea };
+}
+
+/** How often a command is sent again that the TPM could not take just then. */
+const RESENDS = 10;
+const ENCRYPTION = { algorithm: 'aes', keyBits: 128, mode: 'cfb' } as const;
+
+/** A client of a TPM 2.0 over any transport. Rejects when the transport does; all else is a value. */
+export class Tpm {
+  readonly crypto: Crypto;
+  readonly #transport: TpmTransport;
+  readonly #pause: (attempt: number) => Promise<void>;
+
+  constructor(transport: TpmTransport, crypto: Crypto, options: TpmOptions = {}) {
+    this.#transport = transport;
+    this.crypto = crypto;
+    this.#pause = options.pause ?? (async () => {});
+  }
+
+  /** Any command of the table but those that give out secrets. Throws on parameters the wire does not allow. */
+  run<Name extends Exclude<CommandName, SecretCommand>>(
+    name: Name,
+    call: Call<Name>,
+  ): Promise<TpmResult<Answer<Name>>> {
+    return this.#execute(name, call);
+  }
+
+  /** A command that gives out a secret. Throws unless a salted session has the response encrypted. */
+  runForSecret<Name extends SecretCommand>(name: Name, call: Call<Name>): Promise<TpmResult<Answer<Name>>> {
+    const hidden = call.authorize?.some((each) => 'session' in each && each.encrypt === true && each.session.salted);
+    if (hidden !== true) throw new TypeError(`${name} needs a salted session that encrypts the response`);
+    return this.#execute(name, call);
+  }
+
+  /** Runs `work` with a session and flushes it, whatever happens. */
+  async withSession<T, F extends Fault>(
+    options: SessionOptions,
+    work: (session: Session) => Promise<Result<T, F>>,
+  ): Promise<Result<T, F | TpmFault | Fault<'invalid-key'>>> {
+    const started = await this.#startSession(options);
+    if (!started.ok) return started;
+    try {
+      return await work(started.value);
+    } finally {
+      started.value.forget();
+      await this.flush(started.value.handle);
+    }
+  }
+
+  /** Frees a session or a transient object. A TPM that has lost it already is fine. */
+  async flush(handle: number): Promise<void> {
+    await this.run('FlushContext', { parameters: { flushHandle: handle } });
+  }
+
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  async #startSession(options: SessionOptions): Promise<Result<Session, TpmFault | Fault<'invalid-key'>>> {
+    const { crypto } = this;
+    const { type, authHash = 'sha256', saltTo } = options;
+    const salt = saltTo && shareSeed(crypto, saltTo.publicArea, 'SECRET');
+    if (salt && !salt.ok) return salt;
+    const nonceCaller = crypto.random(hashLength(authHash));
+    const encryptedSalt = salt?.value.encrypted ?? new Uint8Array(0);
+    const started = await this.run('StartAuthSession', {
+      handles: { tpmKey: saltTo?.handle ?? TPM_RH.null, bind: TPM_RH.null },
+      parameters: { nonceCaller, encryptedSalt, sessionType: type, symmetric: ENCRYPTION, authHash },
+    });
+    if (!started.ok) return started;
+    const { handle, parameters } = started.value;
+    return ok(
+      new Session({
+        crypto,
+        handle,
+        type,
+        authHash,
+        nonceCaller,
+        nonceTpm: parameters.nonceTPM,
+        salt: salt?.value.seed,
+      }),
+    );
+  }
+
+  async #execute<Name extends CommandName>(name: Name, call: Call<Name>): Promise<TpmResult<Answer<Name>>> {
+    const command: Command = COMMANDS[name];
+    const authorize = call.authorize ?? Array.from({ length: command.authorized }, (): Authorization => EMPTY_PASSWORD);
+    if (authorize.length < command.authorized)
+      throw new RangeError(`${name} needs ${command.authorized} authorizations`);
+    const given = (call.handles ?? {}) as Readonly<Record<string, HandleArgument>>;
+    const handles = command.handles.map((each) => given[each] as HandleArgument);
+    const uses = authorize.filter((each) => 'session' in each);
+    for (const use of uses) use.session.roll();
+
+    const plain = encode(command.request, call.parameters);
+    const decrypting = uses.find((use) => use.decrypt === true);
+    const encrypting = uses.find((use) => use.encrypt === true);
+    const parameters = decrypting ? decrypting.session.encryptCommand(decrypting, plain) : plain;
+    if (!parameters) throw new RangeError(`the first parameter of ${name} is no TPM2B`);
+    const names = uses.length === 0 ? [] : handles.map((each) => nameOfEntity(name, each));
+    const authorizations = authorize.map((each, index): TpmsAuthCommand => {
+      if ('password' in each) return passwordAuthorization(each.password);
+      const others = index === 0 ? otherNonces(each, decrypting, encrypting) : [];
+      return each.session.authorize(each, command.code, names, parameters, others);
+    });
+    const bytes = encodeCommand({ name, handles: handles.map(handleOf), authorizations, parameters });
+
+    const answered = await this.#send(name, authorizations.length, bytes);
+    if (!answered.ok) return answered;
+    const response = answered.value;
+    for (const [index, each] of authorize.entries()) {
+      const authorization = response.authorizations[index]!;
+      const holds =
+        'password' in each
+          ? authorization.hmac.length === 0
+          : each.session.verifyResponse(each, command.code, response.parameters, authorization);
+      if (!holds) return fail('tpm-response-hmac', `session ${index + 1} of the response to ${name} does not verify`);
+    }
+    const clear = encrypting
+      ? encrypting.session.decryptResponse(encrypting, response.parameters)
+      : response.parameters;
+    if (!clear) return fail('tpm-malformed-response', `${name}: the first parameter is no TPM2B`);
+    const decoded = decode(command.response, clear);
+    // The detail of a decoding fault may quote numbers of a decrypted answer, so it is told for clear ones alone.
+    if (!decoded.ok) return fail('tpm-malformed-response', name, encrypting ? {} : { cause: decoded.fault });
+    const handle = response.handle === undefined ? {} : { handle: response.handle };
+    return ok({ parameters: decoded.value, ...handle } as Answer<Name>);
+  }
+
+  /** Sends a command, again and unchanged where the TPM asks for that. */
+  async #send(name: CommandName, sessions: number, bytes: Uint8Array): Promise<TpmResult<ResponseFrame>> {
+    for (let attempt = 1; ; attempt++) {
+      const decoded = decodeResponse(name, sessions, await this.#transport.transmit(bytes));
+      if (!decoded.ok) return decoded;
+      const response = explainResponseCode(decoded.value.responseCode);
+      if (response.kind === 'success') return decoded;
+      if (!response.retry || attempt > RESENDS) return refused(name, response);
+      await this.#pause(attempt);
+    }
+  }
+}
+
+function refused(command: CommandName, response: ResponseCode): { readonly ok: false; readonly fault: TpmError } {
+  const about = response.about ? `, ${response.about.part} ${response.about.number}` : '';
+  const detail = `TPM2_${command}: ${response.name} (0x${response.code.toString(16)}${about})`;
+  return { ok: false, fault: { code: 'tpm-error', detail, command, response } };
+}
+
+/** Part 1, 19.6.5: the first session vouches for the nonces of others that encrypt. */
+function otherNonces(first: SessionUse, ...encrypting: readonly (SessionUse | undefined)[]): readonly Uint8Array[] {
+  const [decrypt, encrypt] = encrypting;
+  const nonces: Uint8Array[] = [];
+  if (decrypt && decrypt.session !== first.session) nonces.push(decrypt.session.nonceTpm);
+  if (encrypt && encrypt.session !== first.session && encrypt.session !== decrypt?.session)
+    nonces.push(encrypt.session.nonceTpm);
+  return nonces;
+}
+
+function passwordAuthorization(password: Secret): TpmsAuthCommand {
+  return {
+    sessionHandle: TPM_RH.password,
+    nonce: new Uint8Array(0),
+    sessionAttributes: TPMA_SESSION.of(),
+    hmac: password.use((bytes) => Uint8Array.from(bytes)),
+  };
+}
+
+function handleOf(argument: HandleArgument): number {
+  return typeof argument === 'number' ? argument : argument.handle;
+}
+
+function nameOfEntity(command: CommandName, argument: HandleArgument): Uint8Array {
+  if (typeof argument !== 'number') return argument.name;
+  const name = nameOfHandle(argument);
+  if (!name) throw new RangeError(`${command} in a session needs the Name of 0x${argument.toString(16)}`);
+  return name;
+}
