@@ -16,6 +16,8 @@ export interface AttestationSettings {
   readonly serviceId: string;
   /** Whom the health certificates are for: key protection services check it. */
   readonly audience: string;
+  /** The host group that certificates name. */
+  readonly group: string;
   /** Seconds from challenge to use. */
   readonly challengeSeconds: number;
   /** Seconds from opening an activation to its proof. */

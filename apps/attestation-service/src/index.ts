@@ -1,1 +1,2 @@
-export {};
+export { AttestationConfig } from './config.ts';
+export { type RunningAttestation, startAttestationService } from './start.ts';

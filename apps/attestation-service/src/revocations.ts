@@ -5,6 +5,13 @@ import type { AttestationDeps } from './deps.ts';
 export const revocationStatement = (deps: AttestationDeps) => async (): Promise<string> => {
   const at = deps.clock.now();
   const { number, serials, hosts, denyIssuedBefore } = await deps.store.revocations(at);
-  const statement = { issuer: deps.settings.serviceId, number, at, serials, hosts, ...(denyIssuedBefore ? { denyIssuedBefore } : {}) };
+  const statement = {
+    issuer: deps.settings.serviceId,
+    number,
+    at,
+    serials,
+    hosts,
+    ...(denyIssuedBefore ? { denyIssuedBefore } : {}),
+  };
   return signRevocationStatement(deps.crypto, statement, deps.signer.key);
 };

@@ -9,6 +9,19 @@ export function readBytes(text: string, field: string): Result<Uint8Array, Fault
   return bytes ? ok(bytes) : fail('malformed-request', `${field} is not base64url`);
 }
 
+/** All fields, or the first that is not base64url. */
+export function readFields<K extends string>(
+  fields: Readonly<Record<K, string>>,
+): Result<Readonly<Record<K, Uint8Array>>, Fault<'malformed-request'>> {
+  const out: Partial<Record<K, Uint8Array>> = {};
+  for (const [field, text] of Object.entries<string>(fields)) {
+    const bytes = readBytes(text, field);
+    if (!bytes.ok) return bytes;
+    out[field as K] = bytes.value;
+  }
+  return ok(out as Record<K, Uint8Array>);
+}
+
 export function hostStatus({ id, name, state, ekFingerprint }: HostRecord): HostStatus {
   return { id, name, state, ekFingerprint };
 }

@@ -1,4 +1,4 @@
-import { concat, fromHex, toHex, u32be, utf8 } from '@sekimori/bytes';
+import { fromHex, lengthPrefixed, toHex, utf8 } from '@sekimori/bytes';
 import type { Crypto } from '@sekimori/crypto-core';
 import { type Fault, type Result, fail, ok } from '@sekimori/result';
 import { type Checkpoint, EMPTY_LOG } from './checkpoint.ts';
@@ -72,8 +72,8 @@ function verifyNext(crypto: Hashing, head: Checkpoint, entry: AuditEntry): Resul
 
 /** SHA-256( lv("sekimori-1 audit") || lv(previous hash) || lv(canonical entry) ), lv(x) = u32be(length) || x. */
 function entryHash(crypto: Hashing, previous: string, content: string): string {
-  const parts = [utf8('sekimori-1 audit'), fromHex(previous) ?? new Uint8Array(0), utf8(content)];
-  return toHex(crypto.hash('sha256', concat(...parts.flatMap((part) => [u32be(part.length), part]))));
+  const parts = lengthPrefixed(utf8('sekimori-1 audit'), fromHex(previous) ?? new Uint8Array(0), utf8(content));
+  return toHex(crypto.hash('sha256', parts));
 }
 
 function broken(

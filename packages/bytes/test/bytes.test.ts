@@ -10,6 +10,7 @@ import {
   fromUtf8,
   isAllZero,
   leftPad,
+  lengthPrefixed,
   toBase64,
   toBase64Url,
   toHex,
@@ -71,6 +72,13 @@ it('writes numbers big-endian', () => {
   expect(toHex(concat(u16be(0x8001), u32be(0xff544347), u64be(0x0102030405060708n)))).toBe(
     '8001ff5443470102030405060708',
   );
+});
+
+it('joins parts behind their lengths', () => {
+  expect(toHex(lengthPrefixed(utf8('ab'), new Uint8Array(0), Uint8Array.of(1)))).toBe(
+    '00000002616200000000' + '0000000101',
+  );
+  expect(lengthPrefixed()).toHaveLength(0);
 });
 
 it('refuses bytes that are not UTF-8', () => {

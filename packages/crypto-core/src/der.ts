@@ -79,22 +79,24 @@ export function children(node: DerNode): Result<readonly DerNode[], DerFault> {
 /** Dotted text of an OBJECT IDENTIFIER; arcs may be of any size up to 160 bits. Undefined when it is not one. */
 export function oidOf(node: DerNode): string | undefined {
   if (node.tag !== TAG.oid || node.content.length === 0 || node.content.length > 64) return undefined;
-  const arcs: bigint[] = [];
-  let arc = 0n;
+  const arcs: (number | bigint)[] = [];
+  let arc: number | bigint = 0;
   let digits = 0;
   for (const byte of node.content) {
     if (digits === 0 && byte === 0x80) return undefined;
-    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    // nearly all arcs are small; seven groups of seven bits still fit a number
+    arc = digits < 7 ? Number(arc) * 128 + (byte & 0x7f) : (BigInt(arc) << 7n) | BigInt(byte & 0x7f);
     if (++digits > 23) return undefined;
     if (byte & 0x80) continue;
     arcs.push(arc);
-    arc = 0n;
+    arc = 0;
     digits = 0;
   }
   if (digits !== 0) return undefined;
-  const first = arcs[0] as bigint;
-  const root = first < 40n ? 0n : first < 80n ? 1n : 2n;
-  return [root, first - root * 40n, ...arcs.slice(1)].join('.');
+  const first = arcs[0] as number | bigint;
+  const root = first < 40 ? 0 : first < 80 ? 1 : 2;
+  const second = typeof first === 'bigint' ? first - 80n : first - root * 40;
+  return [root, second, ...arcs.slice(1)].join('.');
 }
 
 /** A non-negative INTEGER without leading zeros; undefined for negative or empty ones. */
@@ -110,8 +112,9 @@ export function bitsOf(node: DerNode): Uint8Array | undefined {
 }
 
 export function element(tag: number, ...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const body = concat(...content);
-  return concat(headerOf(tag, body.length), body);
+  let length = 0;
+  for (const part of content) length += part.length;
+  return concat(headerOf(tag, length), ...content);
 }
 
 export function sequence(...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -144,6 +147,7 @@ export function unsigned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 export function integer(value: number | bigint): Uint8Array<ArrayBuffer> {
   if (value < 0) throw new RangeError('only non-negative integers are written');
+  if (value < 0x80) return Uint8Array.of(TAG.integer, 1, Number(value));
   const hex = value.toString(16);
   const even = hex.length % 2 ? `0${hex}` : hex;
   return unsigned(Uint8Array.from(even.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)));

@@ -28,16 +28,18 @@ export type Content =
   | { readonly is: 'opaque' };
 
 const OPAQUE: Content = { is: 'opaque' };
+const STARTUP_LOCALITY = utf8('StartupLocality\0');
 const SIGNATURES = ['SP800-155 Event', 'H-CRTM CompMeas', 'NvIndexInstance', 'NvIndexDynamic'];
 
 /** Commands that GRUB measures; RHEL 8 wrote them without the colon. */
-export const GRUB_PREFIXES = [
-  'grub_cmd: ',
-  'kernel_cmdline: ',
-  'module_cmdline: ',
-  'grub_cmd ',
-  'grub_kernel_cmdline ',
-] as const;
+const GRUB_PREFIXES = ['grub_cmd: ', 'kernel_cmdline: ', 'module_cmdline: ', 'grub_cmd ', 'grub_kernel_cmdline '].map(
+  (prefix) => ({ name: prefix.trimEnd().replace(/:$/, ''), bytes: utf8(prefix) }),
+);
+
+/** The prefix that GRUB put before what it measured. */
+export function grubPrefixOf(data: Uint8Array): { readonly name: string; readonly bytes: Uint8Array } | undefined {
+  return GRUB_PREFIXES.find(({ bytes }) => startsWith(data, bytes));
+}
 
 export function contentOf(event: Pick<LogEvent, 'type' | 'data' | 'pcr'>): Content {
   const { data } = event;
@@ -81,11 +83,9 @@ export function contentOf(event: Pick<LogEvent, 'type' | 'data' | 'pcr'>): Conte
 
 /** Old and new GRUB, shim and systemd share one type. Linux measured boot: GRUB `tpm` module, shim tpm.c, systemd tpm2. */
 function iplOf(data: Uint8Array): Content {
-  for (const prefix of GRUB_PREFIXES) {
-    if (!startsWith(data, prefix)) continue;
-    const rest = printable(data.slice(utf8(prefix).length));
-    if (rest !== undefined) return { is: 'text', text: rest, prefix: prefix.trimEnd().replace(/:$/, '') };
-  }
+  const prefix = grubPrefixOf(data);
+  const command = prefix && printable(data.subarray(prefix.bytes.length));
+  if (prefix && command !== undefined) return { is: 'text', text: command, prefix: prefix.name };
   const ascii = printable(data);
   if (ascii !== undefined) return label(ascii);
   // Old systemd-boot logged half of the final NUL.
@@ -94,9 +94,9 @@ function iplOf(data: Uint8Array): Content {
 }
 
 function noAction(data: Uint8Array): Content {
-  if (startsWith(data, 'StartupLocality\0') && data.length === 17) return { is: 'locality', value: data[16] as number };
+  if (startsWith(data, STARTUP_LOCALITY) && data.length === 17) return { is: 'locality', value: data[16] as number };
   if (startsWith(data, SPEC_ID_EVENT03)) return { is: 'information', text: 'Spec ID Event03' };
-  const signature = SIGNATURES.find((known) => startsWith(data, known));
+  const signature = SIGNATURES.find((known) => startsWith(data, utf8(known)));
   return { is: 'information', text: signature ?? 'not measured' };
 }
 

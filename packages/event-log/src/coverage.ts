@@ -1,8 +1,8 @@
 import { concat, equal, utf8 } from '@sekimori/bytes';
 import type { Crypto, HashName } from '@sekimori/crypto-core';
-import { type Content, GRUB_PREFIXES } from './content.ts';
+import { type Content, grubPrefixOf } from './content.ts';
 import { EV } from './event-types.ts';
-import { type LogEvent, startsWith } from './log.ts';
+import type { LogEvent } from './log.ts';
 
 /**
  * What the digest says about the data: `hashed`, all of it is what was measured; `partly`, its payload is, while a name, a
@@ -40,9 +40,9 @@ export function coverageOf(
 }
 
 function iplCoverage(data: Uint8Array, content: Content, covers: (data: Uint8Array) => boolean): Coverage {
-  const prefix = GRUB_PREFIXES.find((known) => startsWith(data, known));
-  if (prefix !== undefined) {
-    const bare = data.subarray(utf8(prefix).length);
+  const prefix = grubPrefixOf(data);
+  if (prefix) {
+    const bare = data.subarray(prefix.bytes.length);
     const withoutNul = bare.at(-1) === 0 ? bare.subarray(0, -1) : bare;
     return covers(withoutNul) || covers(bare) ? 'partly' : 'unverified';
   }

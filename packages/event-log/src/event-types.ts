@@ -47,5 +47,5 @@ const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(EV).map(([name
 
 /** The TCG name, or the number as `0x…` where there is none. */
 export function eventTypeName(type: number): string {
-  return NAMES.get(type) ?? `0x${type.toString(16).padStart(8, '0')}`;
+  return NAMES.get(type) ?? `0x${type.toString(16)}`;
 }

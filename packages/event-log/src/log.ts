@@ -1,4 +1,4 @@
-import { isAllZero, utf8 } from '@sekimori/bytes';
+import { equal, isAllZero } from '@sekimori/bytes';
 import { type Codec, decode, decodePrefix, type Reader } from '@sekimori/codec';
 import { describeFault, ok, type Result } from '@sekimori/result';
 import { algorithmOf, type BankName } from './algorithms.ts';
@@ -144,7 +144,6 @@ function measured(
   return { index, offset, pcr, type, typeName: eventTypeName(type), digests, data };
 }
 
-export function startsWith(data: Uint8Array, text: string): boolean {
-  const start = utf8(text);
-  return data.length >= start.length && start.every((byte, i) => data[i] === byte);
+export function startsWith(data: Uint8Array, start: Uint8Array): boolean {
+  return data.length >= start.length && equal(data.subarray(0, start.length), start);
 }

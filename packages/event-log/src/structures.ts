@@ -14,7 +14,7 @@ import {
   u64le,
   u8,
 } from '@sekimori/codec';
-import { fromUtf8, toHex } from '@sekimori/bytes';
+import { fromUtf8, toHex, utf8 } from '@sekimori/bytes';
 import { algorithmOf } from './algorithms.ts';
 
 /** What a log may hold at most; a limit is checked before anything is taken. */
@@ -37,7 +37,7 @@ const ALGORITHM_SIZE = mapped(
   (algorithm) => ({ algorithmId: algorithm.id, digestSize: algorithm.size }),
 );
 
-export const SPEC_ID_EVENT03 = 'Spec ID Event03\0';
+export const SPEC_ID_EVENT03 = utf8('Spec ID Event03\0');
 
 /** TCG_EfiSpecIDEvent: the header of a crypto-agile log; the vendor information follows. PFP 1.06, 10.4.5.1. */
 export const TCG_SPEC_ID_EVENT = struct('TCG_EfiSpecIDEvent')

@@ -1,4 +1,4 @@
-import { concat, equal, fromHex, fromUtf8, toHex, utf8 } from '@sekimori/bytes';
+import { equal, fromHex, fromUtf8, toHex, utf8 } from '@sekimori/bytes';
 import { der } from '@sekimori/crypto-core';
 import { DerCursor, readingDer } from '@sekimori/pki';
 import { type Fault, type Result, fail } from '@sekimori/result';
@@ -124,9 +124,7 @@ function number(what: string, value: number, max: number): Uint8Array {
 function timeText(time: Date): string {
   const iso = time.toISOString();
   if (iso.length !== 24) throw new RangeError('evidenceTime is not in the years 0 to 9999');
-  return iso
-    .replaceAll(/[-:T]/g, '')
-    .replace(/\.?0*Z$/, (end) => (end.startsWith('.') ? 'Z' : `${end.replaceAll('0', '')}`));
+  return iso.replaceAll(/[-:T]/g, '').replace(/\.?0+Z$/, 'Z');
 }
 
 function readTime(from: DerCursor, what: string): Date {
@@ -137,7 +135,8 @@ function readTime(from: DerCursor, what: string): Date {
   if (!parts) return from.stop('not a GeneralizedTime of our form', what);
   const [, year, month, day, hour, minute, second, fraction = ''] = parts;
   const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${fraction}Z`);
-  return Number.isNaN(time.getTime()) ? from.stop('not a time', what) : time;
+  // 24:00 on the last day is a time to Date, and one that cannot be written
+  return time.getUTCFullYear() <= 9999 ? time : from.stop('not a time', what);
 }
 
 function uuidText(bytes: Uint8Array): HostId {

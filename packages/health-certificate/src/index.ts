@@ -14,6 +14,12 @@ export { readClaims, writeClaims } from './claims-der.ts';
 export { type HealthCertificateRequest, type IssuedHealthCertificate, issueHealthCertificate } from './issue.ts';
 export { HOST_HEALTH, HOST_HEALTH_CLAIMS } from './oids.ts';
 export {
+  type RevocationFault,
+  type RevocationStatement,
+  signRevocationStatement,
+  verifyRevocationStatement,
+} from './revocation-statement.ts';
+export {
   type HealthCertificateFault,
   type HealthExpectation,
   type TrustedSigner,

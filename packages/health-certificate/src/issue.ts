@@ -1,4 +1,4 @@
-import { type Crypto, type EcPublicKey, sameKey, type SigningKey } from '@sekimori/crypto-core';
+import { type Crypto, der, type EcPublicKey, sameKey, type SigningKey } from '@sekimori/crypto-core';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -6,7 +6,6 @@ import {
   type CertificateTemplate,
   certificateTemplate,
   extendedKeyUsage,
-  extension,
   keyIdentifierOf,
   keyUsage,
   randomSerial,
@@ -37,6 +36,7 @@ export interface IssuedHealthCertificate {
   readonly notAfter: Date;
 }
 
+const CLAIMS_TYPE = der.oid(HOST_HEALTH_CLAIMS);
 /** What does not change for one signer certificate is written once. */
 const templates = new WeakMap<Certificate, CertificateTemplate>();
 
@@ -60,7 +60,7 @@ export async function issueHealthCertificate(
       notBefore: wholeSeconds(request.notBefore.getTime()),
       notAfter,
       publicKey: healthKey,
-      extensions: [extension(HOST_HEALTH_CLAIMS, false, writeClaims(claims))],
+      extensions: [der.sequence(CLAIMS_TYPE, der.octetString(writeClaims(claims)))],
     },
     signer,
   );

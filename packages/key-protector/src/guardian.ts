@@ -1,4 +1,4 @@
-import { equal, toHex } from '@sekimori/bytes';
+import { equal, lengthPrefixed, toHex } from '@sekimori/bytes';
 import {
   type AgreementKey,
   agreementKeyOf,
@@ -19,7 +19,6 @@ import {
   writeName,
 } from '@sekimori/pki';
 import { expectOk, type Fault, type Result, fail, ok } from '@sekimori/result';
-import { lv } from './labels.ts';
 import { SEKIMORI_1 } from './sekimori-1.ts';
 
 /**
@@ -90,7 +89,7 @@ export class Guardian {
     const signedDer = encryption.value.certificate.der;
     if (!crypto.verify(signing.value.key, algorithm, signedDer, signature))
       return fail('guardian-signature', 'the encryption certificate is not signed by the signing key');
-    const digest = crypto.hash('sha256', lv(signing.value.certificate.der, signedDer));
+    const digest = crypto.hash('sha256', lengthPrefixed(signing.value.certificate.der, signedDer));
     return ok(new Guardian(signing.value, encryption.value, signature, digest));
   }
 }

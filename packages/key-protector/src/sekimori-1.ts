@@ -1,7 +1,7 @@
-import { concat, u32be } from '@sekimori/bytes';
+import { concat, lengthPrefixed, u32be } from '@sekimori/bytes';
 import { type AgreementKey, type Crypto, type EcPublicKey, Secret } from '@sekimori/crypto-core';
 import type { AlgorithmUse, EncryptedData } from './document.ts';
-import { LABEL, lv } from './labels.ts';
+import { LABEL } from './labels.ts';
 import type { Profile, WrappingBinding } from './profile.ts';
 import { ALGORITHM, NAMESPACE } from './uris.ts';
 import { base64Of, XmlContent } from './xml/content.ts';
@@ -91,7 +91,7 @@ export const SEKIMORI_1: Profile<WrappedKey, HkdfUse> = {
   },
 
   authenticate: (crypto: Crypto, transportKey: Secret, derivation: HkdfUse, signedOctets: Uint8Array) => {
-    const key = crypto.hkdf('sha256', transportKey, derivation.salt, lv(LABEL.transportKeySignature), 32);
+    const key = crypto.hkdf('sha256', transportKey, derivation.salt, lengthPrefixed(LABEL.transportKeySignature), 32);
     const value = crypto.hmac('sha256', key, signedOctets);
     key.wipe();
     return value;
@@ -108,7 +108,7 @@ function wrappingKey(
   recipient: EcPublicKey,
   binding: WrappingBinding,
 ): Secret {
-  const info = lv(LABEL.wrapping, ephemeralKey, pointOf(recipient), u32be(binding.wrappingId));
+  const info = lengthPrefixed(LABEL.wrapping, ephemeralKey, pointOf(recipient), u32be(binding.wrappingId));
   return crypto.hkdf('sha256', shared, NO_SALT, info, 32);
 }
 

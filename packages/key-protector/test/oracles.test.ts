@@ -1,11 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { fromUtf8, toBase64, utf8 } from '@sekimori/bytes';
-import { signingKeyOf } from '@sekimori/crypto-core';
 import { writePem } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
 import { DOMParser } from '@xmldom/xmldom';
 import { describe, expect, it } from 'vitest';
-import { SignedXml } from 'xml-crypto';
+import { ExclusiveCanonicalization, SignedXml } from 'xml-crypto';
 import {
   canonicalize,
   EXCLUSIVE_C14N,
@@ -26,7 +25,8 @@ const TRICKY: Readonly<Record<string, string>> = {
   'referenced line ends': '<a x="&#13;&#10;&#9;&#x20;">&#13;&#10;&#9;&#xD;</a>',
   entities: '<a x="&lt;&gt;&amp;&quot;&apos;">&lt;&gt;&amp;&quot;&apos; > \' "</a>',
   'quotes in attributes': `<a x='"' y="'"/>`,
-  'characters outside ASCII': '<a x="é&#233;">日本 &#x1F600; \u{1f600} \u00a0\u2028</a>',
+  'characters outside ASCII': '<a x="é&#233;">日本 &#x1F600; \u{1f600} \u00a0</a>',
+  'separators that are no line ends in XML 1.0': '<a>\u0085\u2028</a>',
   'attribute order': '<a b="1" a="2" B="3" A="4" _="5" a-b="6" a.b="7" a1="8"/>',
   'attribute order by namespace': '<a xmlns:z="urn:a" xmlns:y="urn:b" y:a="1" z:b="2" c="3" z:a="4" xml:lang="en"/>',
   'order of declarations': '<z:a xmlns:z="urn:z" xmlns:b="urn:b" xmlns="urn:d" b:x="1"><c/></z:a>',
@@ -53,14 +53,15 @@ describe('canonical octets against xml-crypto', () => {
     const ours = elementsOf(expectOk(parseXml(utf8(text))));
     const theirs = [...new DOMParser().parseFromString(text, 'text/xml').getElementsByTagName('*')];
     expect(theirs).toHaveLength(ours.length);
-    const signed = new SignedXml();
-    const canonicalizer = signed.findCanonicalizationAlgorithm(EXCLUSIVE_C14N);
+    const canonicalizer = new ExclusiveCanonicalization();
     for (const [index, element] of ours.entries()) {
-      const expected = canonicalizer.process(theirs[index] as never, {}).toString();
+      const expected = canonicalizer.process(theirs[index] as never, {});
       expect(fromUtf8(canonicalize(element))).toBe(expected);
     }
   };
-  it.each(Object.entries(TRICKY))('%s', (_, text) => compare(text));
+  // xml-crypto writes a second xmlns="", and xmldom takes the line ends of XML 1.1; xmllint and xmlsec1 do as we do
+  const differs = ['default namespace undeclared', 'separators that are no line ends in XML 1.0'];
+  it.each(Object.entries(TRICKY).filter(([name]) => !differs.includes(name)))('%s', (_, text) => compare(text));
   it('our documents', async () => {
     compare(fromUtf8((await aProtector()).protector)!);
     compare(fromUtf8(await exportGuardian(crypto, fabric))!);
@@ -111,7 +112,10 @@ describeWith(['xmlsec1'], 'xmlsec1', () => {
       `<Transform Algorithm="${EXCLUSIVE_C14N}"/></Transforms><DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>` +
       `<DigestValue></DigestValue></Reference></SignedInfo><SignatureValue></SignatureValue><KeyInfo/></Signature></e:Envelope>`;
     const { status, stdout, stderr } = run('xmlsec1', { 'a.xml': template, key: 'a key for the template' }, (path) => [
-      ...['--sign', '--hmackey', path('key'), path('a.xml')],
+      '--sign',
+      '--hmackey',
+      path('key'),
+      path('a.xml'),
     ]);
     expect(stderr).toBe('');
     expect(status).toBe(0);
@@ -124,14 +128,12 @@ describeWith(['xmlsec1'], 'xmlsec1', () => {
     const files = { 'a.xml': metadata, 'trusted.pem': pem(fabric.guardian.signingCertificate.der) };
     const verify = (bytes: Uint8Array) =>
       run('xmlsec1', { ...files, 'a.xml': bytes }, (path) => [
-        ...[
-          '--verify',
-          '--trusted-pem',
-          path('trusted.pem'),
-          '--verification-gmt-time',
-          '2031-06-01 00:00:00',
-          path('a.xml'),
-        ],
+        '--verify',
+        '--trusted-pem',
+        path('trusted.pem'),
+        '--verification-gmt-time',
+        '2031-06-01 00:00:00',
+        path('a.xml'),
       ]);
     expect(verify(metadata)).toMatchObject({ status: 0 });
     expect(verify(utf8(fromUtf8(metadata)!.replace('<Version>1<', '<Version>2<'))).status).not.toBe(0);
@@ -139,8 +141,8 @@ describeWith(['xmlsec1'], 'xmlsec1', () => {
 });
 
 describe('xml-crypto', () => {
-  it.each(['ec', 'rsa'] as const)('verifies metadata that a communications key signed (%s)', async (type) => {
-    const { signer } = await communications(type);
+  it('verifies metadata that an RSA communications key signed with PSS', async () => {
+    const { signer } = await communications('rsa');
     const text = fromUtf8(await exportGuardian(crypto, fabric, { communications: signer }))!;
     const check = (document: string) => {
       const signed = new SignedXml({ publicCert: writePem('CERTIFICATE', signer.certificate.der) });
@@ -150,7 +152,7 @@ describe('xml-crypto', () => {
       signed.loadSignature(node as never);
       return signed.checkSignature(document);
     };
-    if (type === 'rsa') expect(check(text)).toBe(true);
-    expect(signingKeyOf).toBeTypeOf('function');
+    expect(check(text)).toBe(true);
+    expect(check(text.replace('<Version>1<', '<Version>2<'))).toBe(false);
   });
 });

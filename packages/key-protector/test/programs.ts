@@ -9,7 +9,10 @@ export function describeWith(programs: readonly string[], name: string, suite: (
   const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
   if (missing.length > 0 && process.env['CI']) throw new Error(`${name}: ${missing.join(', ')} must be installed`);
   if (missing.length > 0) console.warn(`skipped: ${name}: ${missing.join(', ')} not installed`);
-  describe.skipIf(missing.length > 0)(name, suite);
+  // oxlint-disable-next-line vitest/valid-title -- the caller gives the title
+  describe.skipIf(missing.length > 0)(name, () => {
+    suite();
+  });
 }
 
 /** Runs a program over files of these contents in a folder that is gone afterwards. */

@@ -1,1 +1,16 @@
-export {};
+export {
+  type Release,
+  type ReleaseDeps,
+  type ReleaseFault,
+  type ReleaseRecord,
+  type ReleaseRequest,
+  releaseKeys,
+} from './release.ts';
+export {
+  openSealedKeys,
+  readSealedKeys,
+  type SealedKeys,
+  type SealedKeysBinding,
+  sealKeys,
+  type TransportKeys,
+} from './sealed-keys.ts';

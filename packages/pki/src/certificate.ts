@@ -1,4 +1,4 @@
-import { toHex } from '@sekimori/bytes';
+import { equal, toHex } from '@sekimori/bytes';
 import { type Crypto, der, ecdsaFromDer, type PublicKey, signatureFamily } from '@sekimori/crypto-core';
 import { type Fault, type Result, fail } from '@sekimori/result';
 import { DerCursor, readingDer } from './asn1.ts';
@@ -102,7 +102,7 @@ function readCertificate(bytes: Uint8Array): Fields {
   const version = tbs.sees(0xa0) ? readVersion(tbs.inside(0xa0, 'version')) : 1;
   const serial = readSerial(tbs);
   const innerAlgorithm = tbs.next(der.TAG.sequence, 'signature');
-  if (toHex(innerAlgorithm.bytes) !== toHex(algorithmNode.bytes))
+  if (!equal(innerAlgorithm.bytes, algorithmNode.bytes))
     tbs.stop('the signed algorithm is not the outer one', 'signature');
   const issuer = readName(tbs.next(der.TAG.sequence, 'issuer'), 'tbsCertificate.issuer');
   const validity = tbs.inside(der.TAG.sequence, 'validity');

@@ -1,10 +1,11 @@
-import { equal, fromUtf8, toHex } from '@sekimori/bytes';
+import { equal, fromUtf8, toHex, utf8 } from '@sekimori/bytes';
 import { type DerNode, der } from '@sekimori/crypto-core';
 import { DerCursor } from './asn1.ts';
 import { NAME_ATTRIBUTE } from './oids.ts';
 
 const TELETEX_STRING = 0x14;
 const BMP_STRING = 0x1e;
+const TYPES = new Map<string, Uint8Array>(Object.entries(NAME_ATTRIBUTE).map(([name, oid]) => [name, der.oid(oid)]));
 const SHORT_NAMES = new Map<string, string>(Object.entries(NAME_ATTRIBUTE).map(([name, oid]) => [oid, name]));
 
 export interface NameAttribute {
@@ -80,8 +81,9 @@ export function writeName(parts: Partial<Record<keyof typeof NAME_ATTRIBUTE, str
   const rdns = Object.entries(parts).map(([name, text]) => {
     if (text.length === 0 || text.length > 256) throw new RangeError(`${name} needs 1 to 256 characters`);
     const tag = name === 'C' || name === 'serialNumber' ? der.TAG.printableString : der.TAG.utf8String;
-    const value = der.element(tag, new TextEncoder().encode(text));
-    return der.set(der.sequence(der.oid(NAME_ATTRIBUTE[name as keyof typeof NAME_ATTRIBUTE]), value));
+    const type = TYPES.get(name);
+    if (!type) throw new RangeError(`${name} is not a known attribute of a name`);
+    return der.set(der.sequence(type, der.element(tag, utf8(text))));
   });
   return der.sequence(...rdns);
 }
@@ -119,9 +121,6 @@ function escaped(value: string): string {
     .replaceAll(/["+,;<>\\]/g, '\\$&')
     .replace(/^[ #]| $/g, '\\$&')
     .replaceAll(/\p{Cc}|\p{Cf}/gu, (letter) =>
-      Array.from(
-        new TextEncoder().encode(letter),
-        (byte) => `\\${byte.toString(16).padStart(2, '0').toUpperCase()}`,
-      ).join(''),
+      Array.from(utf8(letter), (byte) => `\\${byte.toString(16).padStart(2, '0').toUpperCase()}`).join(''),
     );
 }

@@ -1,3 +1,4 @@
+import { utf8 } from '@sekimori/bytes';
 import { type DerNode, der } from '@sekimori/crypto-core';
 
 const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
@@ -27,15 +28,12 @@ export function timeOf(node: DerNode): Date | undefined {
 export function writeTime(time: Date): Uint8Array<ArrayBuffer> {
   const year = time.getUTCFullYear();
   if (!(year >= 1950 && year <= 9999)) throw new RangeError('a certificate tells times from 1950 to 9999');
-  const digits = time.toISOString().replace(/\.\d+/, '').replaceAll(/[-:T]/g, '');
-  return year < 2050
-    ? der.element(der.TAG.utcTime, ascii(digits.slice(2)))
-    : der.element(der.TAG.generalizedTime, ascii(digits));
+  const tag = year < 2050 ? der.TAG.utcTime : der.TAG.generalizedTime;
+  // 'YYYY-MM-DDTHH:MM:SS.sssZ' with the year's century, the marks and the fraction left out
+  const iso = time.toISOString();
+  const digits = [iso.slice(year < 2050 ? 2 : 0, 4), ...[5, 8, 11, 14, 17].map((start) => iso.slice(start, start + 2))];
+  return der.element(tag, utf8(`${digits.join('')}Z`));
 }
 
 /** "No well-defined expiration date", RFC 5280 section 4.1.2.5. */
 export const NO_EXPIRY = new Date(Date.UTC(9999, 11, 31, 23, 59, 59));
-
-function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-}

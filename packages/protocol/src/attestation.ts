@@ -18,11 +18,12 @@ const MAX_EVENT_LOG = 1024 * 1024;
 const PcrIndex = Type.Integer({ minimum: 0, maximum: 23 });
 const ById = strict({ id: Uuid });
 
-export const HostState = Type.Union(
-  ['pending', 'approved', 'active', 'revoked'].map((state) =>
-    Type.Literal(state as 'pending' | 'approved' | 'active' | 'revoked'),
-  ),
-);
+export const HostState = Type.Union([
+  Type.Literal('pending'),
+  Type.Literal('approved'),
+  Type.Literal('active'),
+  Type.Literal('revoked'),
+]);
 export type HostState = Static<typeof HostState>;
 
 const EndorsementKeyShape = strict({
@@ -45,15 +46,32 @@ export type EnrolRequest = Static<typeof EnrolRequest>;
 export const HostStatus = strict({ id: Uuid, name: Name, state: HostState, ekFingerprint: HexDigest });
 export type HostStatus = Static<typeof HostStatus>;
 
-/** One finding of an appraisal, as operators see it. */
+const RecordedEventShape = strict({
+  index: Type.Integer(),
+  pcr: PcrIndex,
+  type: Type.String(),
+  digest: Type.String(),
+  description: Type.String(),
+});
+
+/** One finding of an appraisal, as operators see it. `event` is the first that differs; a side that has none there is absent. */
 export const FindingShape = strict({
   rule: Type.String(),
+  effect: Type.Union([Type.Literal('refuse'), Type.Literal('remark')]),
   subStatus: Type.String(),
   detail: Type.String(),
+  code: Type.Optional(Type.String()),
   pcr: Type.Optional(PcrIndex),
-  event: Type.Optional(strict({ index: Type.Integer(), type: Type.String(), description: Type.String() })),
   expected: Type.Optional(Type.String()),
   actual: Type.Optional(Type.String()),
+  event: Type.Optional(
+    strict({
+      index: Type.Integer(),
+      expected: Type.Optional(RecordedEventShape),
+      actual: Type.Optional(RecordedEventShape),
+    }),
+  ),
+  baselineId: Type.Optional(Type.String()),
 });
 export type FindingShape = Static<typeof FindingShape>;
 
@@ -64,10 +82,10 @@ export const VerdictShape = strict({
   code: Type.String({ description: "'good' or the fault code that the host heard" }),
   subStatus: Type.Array(Type.String()),
   findings: Type.Array(FindingShape),
-  baseline: Type.Optional(Type.String()),
+  baselineId: Type.Optional(Type.String()),
   policyVersion: Type.Integer(),
   policyDigest: HexDigest,
-  logDigest: Type.Optional(HexDigest),
+  logDigest: HexDigest,
 });
 export type VerdictShape = Static<typeof VerdictShape>;
 

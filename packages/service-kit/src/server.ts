@@ -88,7 +88,11 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
     if (problem.code === 'internal' && fault !== INTERNAL)
       logger.error({ traceId: request.id, fault: describeFault(fault) }, 'a handler refused with no listed code');
     if (problem.status === 429) void reply.header('retry-after', '1');
-    return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+    return reply
+      .code(problem.status)
+      .headers(headersOf(request)) // also where the framework refuses before any hook
+      .type('application/problem+json')
+      .send(JSON.stringify(problem));
   };
   const internal = (request: FastifyRequest, error: unknown): RefusalFault => {
     logger.error({ traceId: request.id, err: error }, 'internal error');
@@ -116,7 +120,7 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
     return send(request, reply, { code: 'method-not-allowed', detail: `this route knows ${methods.join(', ')}` });
   });
   app.addHook('onRequest', async (request, reply) => {
-    void reply.headers({ 'x-trace-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    void reply.headers(headersOf(request));
     if (closing) return send(request, reply, { code: 'not-ready', detail: 'the service is stopping' });
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined)
       return send(request, reply, { code: 'malformed-request', detail: 'the Host header is missing' });
@@ -221,6 +225,10 @@ interface State {
 type AnyHandler = (
   request: object,
 ) => Promise<{ ok: true; value: unknown } | { ok: false; fault: RefusalFault<string> }>;
+
+function headersOf(request: FastifyRequest): Readonly<Record<string, string>> {
+  return { 'x-trace-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+}
 
 /** Logged where it was caught. */
 const INTERNAL: RefusalFault = { code: 'internal', detail: 'see the log' };

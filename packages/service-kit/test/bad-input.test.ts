@@ -41,7 +41,7 @@ it.each<readonly [string, string, () => ReturnType<typeof ask>]>([
   [
     'a body where none is taken',
     'malformed-request',
-    () => ask(server, 'GET', '/v1/notes/abc/seen', { body: '{}', headers: json }),
+    () => ask(server, 'GET', '/v1/notes/abc/seen', { body: '{}', headers: { ...json, 'content-length': '2' } }),
   ],
   ['a parameter of the wrong form', 'malformed-request', () => ask(server, 'GET', '/v1/notes/ABC/seen')],
   ['an overlong parameter', 'not-found', () => ask(server, 'GET', `/v1/notes/${'a'.repeat(300)}/seen`)],

@@ -73,7 +73,7 @@ describe('each route', () => {
       '/healthz/',
       '/%2e%2e/etc',
     ])
-      expect((await ask(server, 'GET', path)).json, path).toMatchObject({ code: 'not-found', status: 404 });
+      expect([path, (await ask(server, 'GET', path)).json]).toMatchObject([path, { code: 'not-found', status: 404 }]);
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND']) {
       const answer = await ask(server, method, '/v1/notes');
       expect([method, answer.status, answer.json['code']]).toEqual([method, 405, 'method-not-allowed']);
@@ -87,7 +87,7 @@ describe('each route', () => {
 describe('what cannot be registered', () => {
   const table = { note: { ...testRoutes.addNote, operationId: 'note' } };
   const handlers = { note: async () => ok({}) };
-  const change = (change: object) => () => checkedRoutes({ note: { ...table.note, ...change } as AnyRoute }, handlers);
+  const change = (changed: object) => () => checkedRoutes({ note: { ...table.note, ...changed } }, handlers);
   it.each([
     ['no role', { role: undefined }],
     ['an unknown role', { role: 'everyone' }],

@@ -14,7 +14,7 @@ import {
 } from '@sekimori/pki';
 import { route } from '@sekimori/protocol';
 import { ok } from '@sekimori/result';
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { afterAll } from 'vitest';
 import { adminTokens, createAdminToken, createLogger, createServer, type Handlers, type Limits } from '../src/index.ts';
 

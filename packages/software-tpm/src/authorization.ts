@@ -2,7 +2,15 @@ import { concat, equal, equalConstantTime, u32be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { hashLength, Secret } from '@sekimori/crypto-core';
 import { type Failed, ok } from '@sekimori/result';
-import { COMMANDS, type CommandFrame, handleType, TPM_RH, TPMA_SESSION, type TpmsAuthCommand, type TpmsAuthResponse } from '@sekimori/tpm2';
+import {
+  COMMANDS,
+  type CommandFrame,
+  handleType,
+  TPM_RH,
+  TPMA_SESSION,
+  type TpmsAuthCommand,
+  type TpmsAuthResponse,
+} from '@sekimori/tpm2';
 import { authOf, type Entity, isLockable, nameOfEntity, policyOf } from './entities.ts';
 import { sessionOf } from './handles.ts';
 import type { Role } from './handler.ts';
@@ -47,7 +55,13 @@ export function checkAuthorizations(
   const { authorized } = COMMANDS[frame.name];
   if (frame.authorizations.length > 0 && !rules.sessions) return refuse(RC.authContext);
   if (frame.authorizations.length < authorized) return refuse(RC.authMissing);
-  const found = frame.authorizations.map((sent, i): Found => ({ sent, session: sessionOf(machine, sent.sessionHandle), entity: i < authorized ? entities[i] : undefined }));
+  const found = frame.authorizations.map(
+    (sent, i): Found => ({
+      sent,
+      session: sessionOf(machine, sent.sessionHandle),
+      entity: i < authorized ? entities[i] : undefined,
+    }),
+  );
   for (const [i, each] of found.entries()) {
     const wrong = wrongSession(each, i + 1, found.slice(0, i), rules);
     if (wrong) return wrong;
@@ -57,7 +71,8 @@ export function checkAuthorizations(
   if (!encrypt.ok) return encrypt;
   const all: Authorization[] = [];
   for (const [i, each] of found.entries()) {
-    const others = i === 0 && each.entity ? otherNonces(each.session, decrypt.value?.session, encrypt.value?.session) : [];
+    const others =
+      i === 0 && each.entity ? otherNonces(each.session, decrypt.value?.session, encrypt.value?.session) : [];
     const context = { machine, frame, entities, others, number: i + 1, role: rules.roles[i] ?? 'user' };
     const checked = check(context, each);
     if (!checked.ok) return checked;
@@ -103,7 +118,9 @@ export function endUse(machine: Machine, authorizations: Authorizations): void {
 /** What parameter encryption is keyed with: the session's key and the authorization of what it authorizes. Part 1, 21. */
 export function sessionValue({ session, entity }: Authorization): Secret {
   const key = session?.key ?? new Secret(new Uint8Array(0));
-  return key.use((bytes) => (entity ? authOf(entity).use((auth) => new Secret(concat(bytes, auth))) : new Secret(bytes)));
+  return key.use((bytes) =>
+    entity ? authOf(entity).use((auth) => new Secret(concat(bytes, auth))) : new Secret(bytes),
+  );
 }
 
 type Found = Pick<Authorization, 'sent' | 'session' | 'entity'>;
@@ -125,7 +142,8 @@ function wrongSession(
   rules: AuthorizationRules,
 ): Failed<Refusal> | undefined {
   const { sessionAttributes: attributes } = sent;
-  const extras = attributes.decrypt || attributes.encrypt || attributes.audit || attributes.auditExclusive || attributes.auditReset;
+  const extras =
+    attributes.decrypt || attributes.encrypt || attributes.audit || attributes.auditExclusive || attributes.auditReset;
   if (sent.sessionHandle === TPM_RH.password) {
     if (!entity) return inSession(n, RC.handle);
     if (extras) return inSession(n, RC.attributes);
@@ -137,7 +155,7 @@ function wrongSession(
   if (before.some((other) => other.session === session)) return inSession(n, RC.handle);
   // audit sessions are not there
   if (attributes.audit || attributes.auditExclusive || attributes.auditReset) return inSession(n, RC.attributes);
-  if (session.type === 'trial' || (!entity && (session.type === 'policy' || !extras))) return inSession(n, RC.attributes);
+  if (session.type === 'trial' || (!entity && !extras)) return inSession(n, RC.attributes);
   if ((attributes.decrypt && !rules.decryptable) || (attributes.encrypt && !rules.encryptable))
     return inSession(n, RC.attributes);
   if ((attributes.decrypt || attributes.encrypt) && session.symmetric.algorithm === 'null')
@@ -151,7 +169,11 @@ function one(found: readonly Found[], attribute: 'decrypt' | 'encrypt'): Answer<
 }
 
 /** Part 1, 19.6.5: the first session's HMAC takes the nonces of the sessions that encrypt, where those are others. */
-function otherNonces(first: Session | undefined, decrypt: Session | undefined, encrypt: Session | undefined): Uint8Array[] {
+function otherNonces(
+  first: Session | undefined,
+  decrypt: Session | undefined,
+  encrypt: Session | undefined,
+): Uint8Array[] {
   const out: Uint8Array[] = [];
   if (decrypt && decrypt !== first) out.push(decrypt.nonceTpm);
   if (encrypt && encrypt !== first && encrypt !== decrypt) out.push(encrypt.nonceTpm);
@@ -207,7 +229,8 @@ function unsatisfied(context: Context, session: Session, entity: Entity): Failed
   if (!wanted) return refuse(RC.authUnavailable);
   if (policy.expiresAt !== undefined && machine.time.time > policy.expiresAt) return inSession(number, RC.expired);
   if (policy.pcrCounter !== undefined && policy.pcrCounter !== machine.pcrs.updateCounter) return refuse(RC.pcrChanged);
-  if (wanted.hash !== session.hash || !equal(wanted.digest, policy.digest.digest)) return inSession(number, RC.policyFail);
+  if (wanted.hash !== session.hash || !equal(wanted.digest, policy.digest.digest))
+    return inSession(number, RC.policyFail);
   const { code } = COMMANDS[frame.name];
   if (policy.commandCode !== undefined && policy.commandCode !== code) return inSession(number, RC.policyCc);
   if (policy.commandCode === undefined && role === 'admin') return inSession(number, RC.policyFail);

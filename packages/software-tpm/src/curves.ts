@@ -1,4 +1,13 @@
-import { type AgreementKey, type Crypto, type CurveName, curveWidth, der, type EcPublicKey, type PrivateKey, Secret } from '@sekimori/crypto-core';
+import {
+  type AgreementKey,
+  type Crypto,
+  type CurveName,
+  curveWidth,
+  der,
+  type EcPublicKey,
+  type PrivateKey,
+  Secret,
+} from '@sekimori/crypto-core';
 import { fromHex, toHex } from '@sekimori/bytes';
 
 /** y² = x³ - 3x + b over a prime field p, of prime order n. FIPS 186-5, SP 800-186 section 3.2.1. */

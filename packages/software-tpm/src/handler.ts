@@ -20,7 +20,11 @@ export interface Handler<Name extends CommandName> {
   readonly roles: readonly Role[];
   /** False for a command that takes no session of any kind. */
   readonly sessions: boolean;
-  run(machine: Machine, handles: readonly Entity[], request: RequestOf<Name>): Answer<Done<Name>> | Promise<Answer<Done<Name>>>;
+  run(
+    machine: Machine,
+    handles: readonly Entity[],
+    request: RequestOf<Name>,
+  ): Answer<Done<Name>> | Promise<Answer<Done<Name>>>;
 }
 
 /** Each command has a handler, or this does not compile. */
@@ -44,6 +48,6 @@ export function handler<Name extends CommandName>() {
     roles: layout.roles ?? [],
     sessions: layout.sessions ?? true,
     // resolveHandle has given each handle the kind that stands in `handles`
-    run: layout.run as Handler<Name>['run'],
+    run: layout.run,
   });
 }

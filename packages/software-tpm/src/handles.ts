@@ -23,7 +23,12 @@ export interface HandleKinds {
 export type HandleKind = keyof HandleKinds;
 
 /** The entity behind the nth handle (counted from 1) of a command. */
-export async function resolveHandle(machine: Machine, handle: number, kind: HandleKind, n: number): Promise<Answer<Entity>> {
+export async function resolveHandle(
+  machine: Machine,
+  handle: number,
+  kind: HandleKind,
+  n: number,
+): Promise<Answer<Entity>> {
   if (!ALLOWED[kind](handle)) return inHandle(n, RC.value);
   switch (handleType(handle)) {
     case 'pcr':

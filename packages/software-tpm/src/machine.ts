@@ -14,6 +14,8 @@ export const SESSION_SLOTS = 3;
 export const FIRMWARE_VERSION = 0x00010000_00000000n;
 /** 'SEKI': not in the TCG Vendor ID Registry, as no real TPM may be mistaken for this one. */
 export const MANUFACTURER = 0x53454b49;
+/** TPM_PT_NV_BUFFER_MAX: certificates are longer on most TPMs too, and are read in pieces. */
+export const MAX_NV_BUFFER = 1024;
 
 export type RsaKeySource = (bits: 2048 | 3072 | 4096) => Promise<PrivateKey>;
 /** Made or loaded when first asked for. */

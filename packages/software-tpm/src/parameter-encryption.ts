@@ -36,16 +36,16 @@ function cipher(
   const end = 2 + (((parameters[0] as number) << 8) | (parameters[1] as number));
   const data = parameters.subarray(2, end);
   const { symmetric } = session;
-  const derive = (hash: Session['hash'], label: string, length: number) =>
-    kdfa(machine.crypto, hash, sessionValue(authorization), label, newer, older, 8 * length);
+  const derive = (label: string, length: number) =>
+    kdfa(machine.crypto, session.hash, sessionValue(authorization), label, newer, older, 8 * length);
   let changed = data;
   if (symmetric.algorithm === 'aes') {
     const keyLength = symmetric.keyBits / 8;
-    changed = derive(session.hash, 'CFB', keyLength + IV_LENGTH).use((bytes) =>
+    changed = derive('CFB', keyLength + IV_LENGTH).use((bytes) =>
       machine.crypto.aesCfb(direction, bytes.subarray(0, keyLength), bytes.subarray(keyLength), data),
     );
   } else if (symmetric.algorithm === 'xor') {
-    changed = derive(symmetric.hashAlg, 'XOR', data.length).use((mask) => data.map((byte, i) => byte ^ (mask[i] as number)));
+    changed = derive('XOR', data.length).use((mask) => data.map((byte, i) => byte ^ (mask[i] as number)));
   }
   return concat(parameters.subarray(0, 2), changed, parameters.subarray(end));
 }

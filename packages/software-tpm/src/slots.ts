@@ -44,6 +44,9 @@ export class Slots<T> {
     return this.#places.flatMap((place, i) => (place === undefined ? [] : [this.base + i]));
   }
 
+  get count(): number {
+    return this.#places.length;
+  }
   get free(): number {
     return this.#places.filter((place) => place === undefined).length;
   }

@@ -1,1 +1,3 @@
-export {};
+export { openAttestationStore } from './attestation/open.ts';
+export { openKeyProtectionStore } from './key-protection/open.ts';
+export type { OpenFault, SqliteOptions } from './open.ts';

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Build what the named boots need, in $LAB, and keep it for the next time: build.sh BOOT …
-# Initramfs and disks are made anew only when what goes into them changed. Prints the folder.
+# Initramfs and disks are made anew when anything that goes into them has changed. Prints the folder.
 set -eu
 cd "$(dirname "$0")"
 LAB=${LAB:-${TMPDIR:-/tmp}/sekimori-lab}
@@ -11,21 +11,19 @@ export LAB
 exec 9> "$LAB/lock"
 flock 9 # two tests may want to build at the same moment
 
-# made FILE 'INPUT …' COMMAND …: run the command unless FILE was made from these very inputs
+[ -e "$LAB/kernel" ] || ./fetch.sh >&2
+inputs=$(cat ./*.sh ../guest/* /bin/busybox "$LAB/kernel" | sha256sum)
+# made FILE COMMAND …: run the command unless FILE was made from these very inputs
 made() {
   file=$1
-  digest=$(cd "$LAB" && cat $2 | sha256sum)
-  shift 2
-  [ -e "$file" ] && [ "$(cat "$file.inputs" 2> /dev/null)" = "$digest" ] && return
+  shift
+  [ -e "$file" ] && [ "$(cat "$file.inputs" 2> /dev/null)" = "$inputs" ] && return
   "$@" >&2
-  echo "$digest" > "$file.inputs"
+  echo "$inputs" > "$file.inputs"
 }
-
-here=$(pwd)
-[ -e "$LAB/kernel" ] || ./fetch.sh >&2
+made "$LAB/initrd.img" ./initramfs.sh
 mkdir -p "$LAB/disks"
-made "$LAB/initrd.img" "kernel /bin/busybox $here/initramfs.sh $here/../guest/init $here/../guest/tpmrelay.c" ./initramfs.sh
 for boot; do
-  made "$LAB/disks/$boot.img" "kernel initrd.img $here/esp.sh" ./esp.sh "$boot"
+  made "$LAB/disks/$boot.img" ./esp.sh "$boot"
 done
 echo "$LAB"

@@ -18,7 +18,9 @@ export interface Act {
 export const listHosts =
   ({ store }: AttestationDeps) =>
   async (page: { readonly after?: string; readonly limit?: number }): Promise<readonly HostStatus[]> =>
-    (await store.hosts({ limit: page.limit ?? 100, ...(page.after === undefined ? {} : { after: page.after }) })).map(hostStatus);
+    (await store.hosts({ limit: page.limit ?? 100, ...(page.after === undefined ? {} : { after: page.after }) })).map(
+      hostStatus,
+    );
 
 export const showHost =
   (deps: AttestationDeps) =>

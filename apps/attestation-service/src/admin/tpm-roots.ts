@@ -22,7 +22,8 @@ export const addTpmRoot =
     if (!der.ok) return der;
     const certificate = parseCertificate(der.value);
     if (!certificate.ok) return fail('malformed-request', describeFault(certificate.fault));
-    if (!certificate.value.extensions.basicConstraints?.ca) return fail('malformed-request', 'the certificate is not a CA');
+    if (!certificate.value.extensions.basicConstraints?.ca)
+      return fail('malformed-request', 'the certificate is not a CA');
     const at = deps.clock.now();
     const insecure = request.insecureSoftwareTpm === true;
     const { vendor } = request;

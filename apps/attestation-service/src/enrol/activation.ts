@@ -1,7 +1,7 @@
 import { toHex } from '@sekimori/bytes';
 import { Secret } from '@sekimori/crypto-core';
 import type { ActivationReply, HostStatus } from '@sekimori/protocol';
-import { activationProof, AttestationKey, checkEndorsementKey } from '@sekimori/quote-verifier';
+import { activationProof, AttestationKey, EndorsementKey } from '@sekimori/quote-verifier';
 import { describeFault, expectOk, fail, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
 import { makeCredential } from '@sekimori/tpm2';
@@ -10,7 +10,12 @@ import { uuid } from '../ids.ts';
 import { hostStatus, readBytes, toBase64Url } from '../wire.ts';
 
 type OpenRefusal = RefusalFault<
-  'malformed-request' | 'unknown-host' | 'host-revoked' | 'host-not-approved' | 'host-already-active' | 'attestation-key-refused'
+  | 'malformed-request'
+  | 'unknown-host'
+  | 'host-revoked'
+  | 'host-not-approved'
+  | 'host-already-active'
+  | 'attestation-key-refused'
 >;
 
 /**
@@ -19,7 +24,10 @@ type OpenRefusal = RefusalFault<
  */
 export const openActivation =
   (deps: AttestationDeps) =>
-  async (request: { readonly hostId: string; readonly akPublic: string }, traceId: string): Promise<Result<ActivationReply, OpenRefusal>> => {
+  async (request: {
+    readonly hostId: string;
+    readonly akPublic: string;
+  }): Promise<Result<ActivationReply, OpenRefusal>> => {
     const akPublic = readBytes(request.akPublic, 'akPublic');
     if (!akPublic.ok) return akPublic;
     const host = await deps.store.host(request.hostId);
@@ -29,12 +37,16 @@ export const openActivation =
     if (host.state !== 'approved') return fail('host-not-approved', 'an administrator has not approved the host');
     const key = AttestationKey.enrol(deps.crypto, akPublic.value);
     if (!key.ok)
-      return { ok: false, fault: { code: 'attestation-key-refused', detail: describeFault(key.fault), subStatus: [key.fault.code] } };
+      return {
+        ok: false,
+        fault: { code: 'attestation-key-refused', detail: describeFault(key.fault), subStatus: [key.fault.code] },
+      };
     const { name } = key.value;
-    const ek = expectOk(checkEndorsementKey(deps.crypto, host.endorsementKeys[0].public)); // checked at enrolment
+    const ek = expectOk(EndorsementKey.check(deps.crypto, host.endorsementKeys[0].public)); // checked at enrolment
     const secret = new Secret(deps.crypto.random(32));
     const credential = makeCredential(deps.crypto, ek.publicArea, name, secret);
-    if (!credential.ok) return { ok: false, fault: { code: 'attestation-key-refused', detail: credential.fault.detail } };
+    if (!credential.ok)
+      return { ok: false, fault: { code: 'attestation-key-refused', detail: credential.fault.detail } };
     const proofHash = toHex(deps.crypto.hash('sha256', activationProof(deps.crypto, secret, host.id, name)));
     secret.wipe();
     const at = deps.clock.now();
@@ -45,7 +57,6 @@ export const openActivation =
       attestationKey: { public: akPublic.value, name },
       expiresAt,
       proofHash,
-      audit: { at, kind: 'activation.opened', actor: 'anyone', subject: `host:${host.id}`, traceId, body: { attestationKey: toHex(name) } },
     });
     if (!opened.ok) return opened;
     return ok({
@@ -79,6 +90,7 @@ export const completeActivation =
         failed: { ...draft, kind: 'activation.failed', body },
       },
     });
-    if (!completed.ok) return fail('activation-failed', 'the TPM did not prove that both keys live in it', { cause: completed.fault });
+    if (!completed.ok)
+      return fail('activation-failed', 'the TPM did not prove that both keys live in it', { cause: completed.fault });
     return ok(hostStatus(completed.value));
   };

@@ -1,17 +1,19 @@
-import { toHex } from '@sekimori/bytes';
 import { sameKey } from '@sekimori/crypto-core';
 import { type Certificate, checkEndorsementCertificate, parseCertificate } from '@sekimori/pki';
 import type { EnrolRequest, HostStatus } from '@sekimori/protocol';
-import { checkEndorsementKey } from '@sekimori/quote-verifier';
+import { EndorsementKey } from '@sekimori/quote-verifier';
 import { describeFault, fail, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
-import type { EndorsementKey } from '@sekimori/store';
+import type { NewHost } from '@sekimori/store';
 import type { AttestationDeps } from '../deps.ts';
 import { uuid } from '../ids.ts';
 import { trustedRoots } from '../trust.ts';
 import { hostStatus, readBytes } from '../wire.ts';
 
-type Refusal = RefusalFault<'malformed-request' | 'endorsement-key-refused' | 'duplicate-name' | 'duplicate-ek' | 'too-many-pending'>;
+type StoredKey = NewHost['endorsementKeys'][number];
+type Refusal = RefusalFault<
+  'malformed-request' | 'endorsement-key-refused' | 'duplicate-name' | 'duplicate-ek' | 'too-many-pending'
+>;
 
 /**
  * A host asks to be enrolled: its endorsement keys must have the template of an EK, and certificates for exactly these keys that
@@ -30,7 +32,7 @@ export const enrolHost =
       intermediates.push(certificate.value);
     }
     const roots = await trustedRoots(deps);
-    const keys: EndorsementKey[] = [];
+    const keys: StoredKey[] = [];
     for (const sent of request.endorsementKeys) {
       const key = checkKey(deps, sent, { roots, intermediates, at });
       if (!key.ok) return key;
@@ -64,21 +66,23 @@ function checkKey(
   deps: AttestationDeps,
   sent: EnrolRequest['endorsementKeys'][number],
   trust: { readonly roots: readonly Certificate[]; readonly intermediates: readonly Certificate[]; readonly at: Date },
-): Result<EndorsementKey, RefusalFault<'malformed-request' | 'endorsement-key-refused'>> {
+): Result<StoredKey, RefusalFault<'malformed-request' | 'endorsement-key-refused'>> {
   const publicBytes = readBytes(sent.public, 'public');
   if (!publicBytes.ok) return publicBytes;
   const der = readBytes(sent.certificate, 'certificate');
   if (!der.ok) return der;
-  const key = checkEndorsementKey(deps.crypto, publicBytes.value);
+  const key = EndorsementKey.check(deps.crypto, publicBytes.value);
   if (!key.ok) return refused('the endorsement key', key.fault);
   const certificate = parseCertificate(der.value);
   if (!certificate.ok) return refused('the endorsement certificate', certificate.fault);
   const checked = checkEndorsementCertificate(deps.crypto, certificate.value, { ...trust, cache: deps.chains });
   if (!checked.ok) return refused('the endorsement certificate', checked.fault);
   if (!sameKey(checked.value.publicKey, key.value.publicKey))
-    return refused('the endorsement certificate', { code: 'ek-certificate-other-key', detail: 'it is for another key' });
-  const spkiHash = toHex(deps.crypto.hash('sha256', key.value.publicKey.spki));
-  return ok({ public: publicBytes.value, certificate: der.value, spkiHash });
+    return refused('the endorsement certificate', {
+      code: 'ek-certificate-other-key',
+      detail: 'it is for another key',
+    });
+  return ok({ public: publicBytes.value, certificate: der.value, spkiHash: key.value.fingerprint });
 }
 
 function refused(what: string, fault: { readonly code: string; readonly detail: string }) {

@@ -4,7 +4,7 @@ import { CLOCK_GRACE_MILLIS, type IssuedCertificate, type VerdictRecord } from '
 import type { HostRecord } from '../hosts.ts';
 import type { BaselineRecord, TpmRoot } from '../policy.ts';
 
-export interface CertificateRow extends IssuedCertificate {
+interface CertificateRow extends IssuedCertificate {
   readonly hostId: string;
   revoked: boolean;
 }

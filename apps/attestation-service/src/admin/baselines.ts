@@ -1,0 +1,103 @@
+import { fromHex } from '@sekimori/bytes';
+import type { JsonValue } from '@sekimori/audit-log';
+import { type AcceptedLog, parseEventLog, reconcile } from '@sekimori/event-log';
+import { type Baseline, captureBaseline as capture, parseBaseline, type QuotedBoot } from '@sekimori/policy';
+import type { BaselineShape } from '@sekimori/protocol';
+import { describeFault, expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
+import type { BaselineRecord, VerdictRecord } from '@sekimori/store';
+import type { AttestationDeps } from '../deps.ts';
+import { uuid } from '../ids.ts';
+import type { Act } from './hosts.ts';
+
+const MAX_LISTED = 1000;
+
+export const listBaselines =
+  ({ store }: AttestationDeps) =>
+  async (): Promise<readonly BaselineShape[]> =>
+    (await store.baselines({ limit: MAX_LISTED })).map(onWire);
+
+/**
+ * Widens trust: from now on every host may boot what this host booted last. The boot log is read and reconciled anew with the
+ * PCRs that were quoted, so what is captured is what the TPM signed.
+ */
+export const captureBaseline =
+  (deps: AttestationDeps) =>
+  async (
+    request: { readonly name: string; readonly hostId: string },
+    act: Act,
+  ): Promise<Result<BaselineShape, Fault<'unknown-host' | 'no-evidence' | 'duplicate-baseline' | 'policy-denied'>>> => {
+    const host = await deps.store.host(request.hostId);
+    if (!host) return fail('unknown-host', 'no host has this identifier');
+    const [latest] = await deps.store.verdicts(host.id, 1);
+    const bytes = latest && (await deps.store.evidence(latest.logDigest));
+    if (!latest || !bytes) return fail('no-evidence', 'the host has not sent authentic evidence yet');
+    const boot = acceptedAgain(deps, latest, bytes);
+    if (!boot.ok) return fail('policy-denied', `its boot log does not explain the quote: ${describeFault(boot.fault)}`);
+    const at = deps.clock.now();
+    const id = uuid(deps.crypto);
+    const baseline = capture(boot.value.log, boot.value.quote, { id, name: request.name, at });
+    if (!baseline.ok) return fail('policy-denied', describeFault(baseline.fault));
+    const added = await deps.store.addBaseline({
+      baseline: {
+        id,
+        name: request.name,
+        content: { ...baseline.value, hostId: host.id } as unknown as JsonValue,
+        addedBy: act.actor,
+        addedAt: at,
+      },
+      audit: {
+        at,
+        kind: 'baseline.captured',
+        ...act,
+        subject: `baseline:${id}`,
+        body: { name: request.name, hostId: host.id, pcrs: baseline.value.pcrs },
+      },
+    });
+    return added.ok ? ok(onWire(added.value)) : fail('duplicate-baseline', 'an active baseline has this name');
+  };
+
+export const retireBaseline =
+  (deps: AttestationDeps) =>
+  async (id: string, act: Act): Promise<Result<BaselineShape, Fault<'unknown-baseline'>>> => {
+    const at = deps.clock.now();
+    const audit = { at, kind: 'baseline.retired', ...act, subject: `baseline:${id}`, body: {} };
+    const retired = await deps.store.retireBaseline({ id, by: act.actor, at, audit });
+    return retired.ok ? ok(onWire(retired.value)) : retired;
+  };
+
+/** The Reference Value in a record; where it was captured from stands beside it. */
+export function baselineOf(record: BaselineRecord): Baseline {
+  const { hostId: _, ...content } = record.content as Record<string, JsonValue>;
+  return expectOk(parseBaseline(content)); // only captureBaseline writes it
+}
+
+function acceptedAgain(
+  { crypto }: AttestationDeps,
+  verdict: VerdictRecord,
+  bytes: Uint8Array,
+): Result<{ readonly log: AcceptedLog; readonly quote: QuotedBoot }> {
+  const values = new Map(verdict.pcrs.map(({ index, value }) => [index, fromHex(value)]));
+  const quote: QuotedBoot = {
+    bank: 'sha256',
+    indices: [...values.keys()],
+    pcr: (index) => values.get(index),
+    clock: { ...verdict.counters, safe: true },
+  };
+  const parsed = parseEventLog(bytes);
+  if (!parsed.ok) return parsed;
+  const log = reconcile(crypto, parsed.value, quote);
+  return log.ok ? ok({ log: log.value, quote }) : log;
+}
+
+function onWire(record: BaselineRecord): BaselineShape {
+  const { hostId } = record.content as { readonly hostId: string };
+  return {
+    id: record.id,
+    name: record.name,
+    state: record.retiredAt ? 'retired' : 'active',
+    hostId,
+    capturedAt: record.addedAt.toISOString(),
+    capturedBy: record.addedBy,
+    pcrs: Object.entries(baselineOf(record).pcrs).map(([index, value]) => ({ index: Number(index), value })),
+  };
+}

@@ -1,0 +1,236 @@
+import { fromHex } from '@sekimori/bytes';
+import { issueHealthCertificate, parseHostId } from '@sekimori/health-certificate';
+import { appraise, type AttestationPolicy, MEASURED_RULES, policyDigest, type Verdict } from '@sekimori/policy';
+import { parseEventLog, reconcile } from '@sekimori/event-log';
+import type { AttestReply, AttestRequest } from '@sekimori/protocol';
+import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
+import type { RefusalFault } from '@sekimori/service-kit';
+import type { Attestation, HostRecord } from '@sekimori/store';
+import { checkChallenge, type OpenChallenge } from '../challenge/challenge.ts';
+import type { AttestationDeps } from '../deps.ts';
+import { toBase64Url } from '../wire.ts';
+import { type Evidence, readEvidence } from './evidence.ts';
+import { type Authentic, authenticate, type VerifiedEvidence } from './authenticate.ts';
+import { policyInForce } from './reference.ts';
+import { keptAsJson, type KeptVerdict } from './verdict-record.ts';
+
+type Refusal = RefusalFault<
+  | 'malformed-request'
+  | 'unknown-host'
+  | 'host-revoked'
+  | 'host-not-active'
+  | 'challenge-refused'
+  | 'challenge-used'
+  | 'evidence-refused'
+  | 'policy-denied'
+>;
+
+/**
+ * Evidence in, health certificate out. Until the attestation key's signature over this very challenge holds, nothing is written:
+ * whoever sends rubbish in a host's name changes nothing. From then on the outcome is recorded, good or bad, with the
+ * challenge used up; a bad one revokes the host's certificates in the same transaction.
+ */
+export const attest =
+  (deps: AttestationDeps) =>
+  async (request: AttestRequest, traceId: string): Promise<Result<AttestReply, Refusal>> => {
+    const at = deps.clock.now();
+    const evidence = readEvidence(request);
+    if (!evidence.ok) return evidence;
+    const host = await deps.store.host(request.hostId);
+    if (!host) return fail('unknown-host', 'no host has this identifier');
+    if (host.state === 'revoked') return fail('host-revoked', 'the host was revoked');
+    if (host.state !== 'active') return fail('host-not-active', 'the host has no attestation key yet');
+    const challenge = checkChallenge(deps.challengeKey, evidence.value.challenge, { hostId: host.id, at });
+    if (!challenge.ok) return challenge;
+    const authentic = authenticate(deps, host, evidence.value);
+    if (!authentic.ok) return { ok: false, fault: evidenceRefused(authentic.fault) };
+    const attempt = { deps, host, challenge: challenge.value, evidence: evidence.value, at, traceId };
+    return decide(attempt, authentic.value);
+  };
+
+/** One attestation whose challenge holds and whose quote the host's key signed. */
+interface Attempt {
+  readonly deps: AttestationDeps;
+  readonly host: HostRecord;
+  readonly challenge: OpenChallenge;
+  readonly evidence: Evidence;
+  readonly at: Date;
+  readonly traceId: string;
+}
+
+async function decide(attempt: Attempt, authentic: Authentic): Promise<Result<AttestReply, Refusal>> {
+  const { deps, evidence } = attempt;
+  const reference = await policyInForce(deps);
+  if (!authentic.verified.ok) return refuseEvidence(attempt, authentic, authentic.verified.fault, reference.policy);
+  const { quote } = authentic.verified.value;
+  const parsed = parseEventLog(evidence.eventLog);
+  const log = parsed.ok ? reconcile(deps.crypto, parsed.value, quote) : parsed;
+  const verdict = appraise(deps.crypto, MEASURED_RULES, { quote, log }, reference);
+  return verdict.good
+    ? grant(attempt, authentic, authentic.verified.value, verdict)
+    : refusePolicy(attempt, authentic, verdict);
+}
+
+async function grant(
+  attempt: Attempt,
+  authentic: Authentic,
+  { quote, healthKey }: VerifiedEvidence,
+  verdict: Verdict & { readonly good: true },
+): Promise<Result<AttestReply, Refusal>> {
+  const { deps, host, challenge, evidence, at, traceId } = attempt;
+  const { crypto, settings, signer } = deps;
+  const hostId = parseHostId(host.id);
+  if (!hostId || !host.attestationKey) throw new Error('an active host has an identifier and an attestation key');
+  const evidenceTime = new Date(challenge.expiresAt.getTime() - 1000 * settings.challengeSeconds);
+  const certificate = await issueHealthCertificate(crypto, {
+    signer: signer.key,
+    signerCertificate: signer.certificate,
+    healthKey: healthKey.publicKey,
+    claims: {
+      hostId,
+      hostName: host.name,
+      mode: 'tpm',
+      group: settings.group,
+      level: verdict.level,
+      keyIsolation: verdict.keyIsolation,
+      ekHash: hexBytes(host.ekFingerprint),
+      akName: host.attestationKey.name,
+      resetCount: quote.clock.resetCount,
+      restartCount: quote.clock.restartCount,
+      policyDigest: hexBytes(verdict.policyDigest),
+      policyVersion: verdict.policyVersion,
+      evidenceTime,
+      audience: settings.audience,
+      cnf: crypto.hash('sha256', evidence.clientKey),
+    },
+    notBefore: evidenceTime,
+    notAfter: new Date(evidenceTime.getTime() + 1000 * settings.certificateSeconds),
+  });
+  const kept = keep(attempt, verdict, 'good');
+  const recorded = await record(attempt, authentic, { kind: 'good', certificate }, kept);
+  if (!recorded.ok) return recorded;
+  const life = certificate.notAfter.getTime() - at.getTime();
+  return ok({
+    healthCertificate: toBase64Url(certificate.der),
+    signer: toBase64Url(signer.certificate.der),
+    notAfter: certificate.notAfter.toISOString(),
+    renewAfter: new Date(at.getTime() + Math.floor(life / 2)).toISOString(),
+    traceId,
+  });
+}
+
+async function refusePolicy(
+  attempt: Attempt,
+  authentic: Authentic,
+  verdict: Verdict & { readonly good: false },
+): Promise<Result<AttestReply, Refusal>> {
+  const kept = keep(attempt, verdict, 'policy-denied');
+  const recorded = await record(attempt, authentic, { kind: 'refused' }, kept);
+  if (!recorded.ok) return recorded;
+  const detail = 'the evidence is authentic, and the policy refuses it; an administrator finds why under the trace id';
+  return { ok: false, fault: { code: 'policy-denied', detail, subStatus: kept.subStatus } };
+}
+
+async function refuseEvidence(
+  attempt: Attempt,
+  authentic: Authentic,
+  fault: Fault,
+  policy: AttestationPolicy,
+): Promise<Result<AttestReply, Refusal>> {
+  const { code } = fault;
+  const finding = { rule: 'evidence', effect: 'refuse', subStatus: code, detail: describeFault(fault), code } as const;
+  const judged = { policyVersion: policy.version, policyDigest: policyDigest(attempt.deps.crypto, policy) };
+  const kept = keep(attempt, { findings: [finding], ...judged }, 'evidence-refused');
+  const recorded = await record(attempt, authentic, { kind: 'refused' }, kept);
+  return recorded.ok ? { ok: false, fault: evidenceRefused(fault) } : recorded;
+}
+
+/** One transaction: the challenge is used up, the verdict kept, and the certificate entered or the outstanding ones revoked. */
+async function record(
+  attempt: Attempt,
+  authentic: Authentic,
+  outcome: Attestation['outcome'],
+  kept: KeptVerdict,
+): Promise<Result<void, Refusal>> {
+  const { deps, host, challenge, evidence, at, traceId } = attempt;
+  if (!host.attestationKey) throw new Error('an active host has an attestation key');
+  const recorded = await deps.store.recordAttestation({
+    challengeHash: challenge.id,
+    challengeExpiresAt: challenge.expiresAt,
+    hostId: host.id,
+    attestationKeyName: host.attestationKey.name,
+    at,
+    outcome,
+    verdict: keptAsJson(kept),
+    pcrs: authentic.pcrs,
+    counters: authentic.counters,
+    log: evidence.eventLog,
+    audit: [
+      {
+        at,
+        kind: outcome.kind === 'good' ? 'host.attested' : 'host.refused',
+        actor: `host:${host.id}`,
+        subject: `host:${host.id}`,
+        traceId,
+        body: {
+          code: kept.code,
+          subStatus: [...kept.subStatus],
+          policyVersion: kept.policyVersion,
+          ...(outcome.kind === 'good' ? { certificate: outcome.certificate.serial } : {}),
+        },
+      },
+    ],
+  });
+  if (recorded.ok) return ok(undefined);
+  const { fault } = recorded;
+  switch (fault.code) {
+    case 'challenge-used':
+      return fail('challenge-used', 'the challenge was used before');
+    case 'challenge-expired':
+      return fail('challenge-refused', 'the challenge has ended');
+    case 'host-changed':
+      return fail('host-not-active', 'the host was changed in the meantime');
+    case 'counters-went-back': {
+      const policy = { policyVersion: kept.policyVersion, policyDigest: kept.policyDigest };
+      const finding = {
+        rule: 'counters',
+        effect: 'refuse',
+        subStatus: fault.code,
+        detail: fault.detail,
+        code: fault.code,
+      } as const;
+      const refused = keep(attempt, { findings: [finding], ...policy }, 'evidence-refused');
+      const again = await record(attempt, authentic, { kind: 'refused' }, refused);
+      return again.ok ? { ok: false, fault: evidenceRefused(fault) } : again;
+    }
+  }
+}
+
+function keep(
+  { traceId }: Attempt,
+  verdict: Pick<KeptVerdict, 'findings' | 'policyVersion' | 'policyDigest' | 'baselineId'>,
+  code: 'good' | 'policy-denied' | 'evidence-refused',
+): KeptVerdict {
+  const { findings, policyVersion, policyDigest: digest, baselineId } = verdict;
+  const refusing = findings.filter(({ effect }) => effect === 'refuse');
+  return {
+    traceId,
+    good: code === 'good',
+    code,
+    subStatus: [...new Set(refusing.map(({ subStatus }) => subStatus))],
+    findings,
+    ...(baselineId === undefined ? {} : { baselineId }),
+    policyVersion,
+    policyDigest: digest,
+  };
+}
+
+function evidenceRefused(fault: Fault): RefusalFault<'evidence-refused'> {
+  return { code: 'evidence-refused', detail: describeFault(fault), subStatus: [fault.code] };
+}
+
+function hexBytes(hex: string): Uint8Array {
+  const bytes = fromHex(hex);
+  if (!bytes) throw new Error('a digest of ours is hex');
+  return bytes;
+}

@@ -1,0 +1,119 @@
+import { createPrivateKey } from 'node:crypto';
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { concat } from '@sekimori/bytes';
+import type { Secret } from '@sekimori/crypto-core';
+import { OutageError, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+
+export interface NodeTransportOptions {
+  /** PEM. These CAs are trusted and no other: the system's store is not asked. */
+  readonly ca: string;
+  /** The TLS client key (PKCS#8, DER or PEM) and its certificate (PEM), for routes of guarded hosts. */
+  readonly client?: { readonly key: Secret; readonly cert: string };
+  /** From connecting to the last byte of the answer. */
+  readonly timeoutSeconds?: number;
+  readonly connections?: number;
+  /** Allows http: addresses as well. */
+  readonly insecurePlainHttp?: boolean;
+}
+
+export interface NodeTransport extends Transport {
+  /** Ends the connections it kept. */
+  close(): void;
+}
+
+/** HTTPS by Node: TLS 1.3, kept connections, everything bounded. Redirects are not followed, and no proxy is asked. */
+export function nodeTransport(options: NodeTransportOptions): NodeTransport {
+  const { timeoutSeconds = 30, connections = 16, client } = options;
+  // Node takes an empty list for none at all, and would then trust the system's store.
+  if (!options.ca.includes('-----BEGIN CERTIFICATE-----')) throw new RangeError('the CA is not PEM');
+  const kept = { keepAlive: true, maxSockets: connections, maxFreeSockets: connections };
+  const secure = new HttpsAgent({
+    ...kept,
+    ca: options.ca,
+    minVersion: 'TLSv1.3',
+    rejectUnauthorized: true, // also against NODE_TLS_REJECT_UNAUTHORIZED
+    maxCachedSessions: 0,
+    ...(client ? { key: client.key.use(pemOf), cert: client.cert } : {}),
+  });
+  const plain = new HttpAgent(kept);
+
+  const send = async (request: TransportRequest): Promise<TransportResponse> => {
+    const { protocol, origin, pathname } = new URL(request.url);
+    const address = `${origin}${pathname}`;
+    if (protocol !== 'https:' && !(protocol === 'http:' && options.insecurePlainHttp))
+      throw new OutageError(address, 'it is not https:');
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+    try {
+      const response = await exchange(request, protocol === 'https:' ? secure : plain, signal);
+      const body = await bodyOf(response, request.maxResponseBytes);
+      return { status: response.statusCode ?? 0, contentType: response.headers['content-type'] ?? '', body };
+    } catch (error) {
+      const why = signal.aborted ? `no answer in ${timeoutSeconds} seconds: is it overloaded?` : whyOf(error);
+      throw new OutageError(address, why, error);
+    }
+  };
+  return Object.assign(send, {
+    close(): void {
+      secure.destroy();
+      plain.destroy();
+    },
+  });
+}
+
+async function exchange(
+  { method, url, headers, body }: TransportRequest,
+  agent: HttpAgent | HttpsAgent,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const start = agent instanceof HttpsAgent ? httpsRequest : httpRequest;
+    const length = body ? { 'content-length': body.length } : {};
+    const outgoing = start(url, { method, agent, signal, headers: { ...headers, ...length } }, resolve);
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+async function bodyOf(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > maxBytes) throw new Error(`its answer has more than ${maxBytes} bytes`); // leaving the loop ends the connection
+    chunks.push(chunk);
+  }
+  return concat(...chunks);
+}
+
+function whyOf(error: unknown): string {
+  const { code = '', message } = error as { code?: string; message: string };
+  return Object.hasOwn(WORDS, code) ? (WORDS[code] as string) : message;
+}
+
+const OTHER_CA = "its certificate was not issued by the CA given: compare the CA file with the service's";
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there: is the service running?',
+  ECONNRESET: 'the connection was cut: see the log of the service',
+  EHOSTUNREACH: 'there is no way to this host: look at network and firewall',
+  ENETUNREACH: 'there is no way to this network: look at network and firewall',
+  ETIMEDOUT: 'the host does not answer: look at network and firewall',
+  ENOTFOUND: 'the name is not known: check its spelling and the name service',
+  EAI_AGAIN: 'the name service does not answer',
+  EPROTO: 'it does not speak TLS 1.3: compare the port',
+  CERT_HAS_EXPIRED: 'its certificate has ended: renew it on the service',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: compare the clocks',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name: use the name that stands in it',
+  DEPTH_ZERO_SELF_SIGNED_CERT: OTHER_CA,
+  SELF_SIGNED_CERT_IN_CHAIN: OTHER_CA,
+  UNABLE_TO_GET_ISSUER_CERT: OTHER_CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: OTHER_CA,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: OTHER_CA,
+  CERT_SIGNATURE_FAILURE: OTHER_CA,
+};
+
+function pemOf(pkcs8: Uint8Array): string | Buffer {
+  if (pkcs8[0] !== 0x30) return Buffer.from(pkcs8);
+  const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+  return key.export({ format: 'pem', type: 'pkcs8' });
+}

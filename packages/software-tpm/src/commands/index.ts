@@ -1,0 +1,25 @@
+import type { Handlers } from '../handler.ts';
+import { agreement } from './agreement.ts';
+import { attestation } from './attestation.ts';
+import { capability } from './capability.ts';
+import { credential } from './credential.ts';
+import { lifecycle } from './lifecycle.ts';
+import { nv } from './nv.ts';
+import { objects } from './objects.ts';
+import { pcr } from './pcr.ts';
+import { policy } from './policy.ts';
+import { sessions } from './sessions.ts';
+
+/** Every command of tpm2's table. */
+export const HANDLERS: Handlers = {
+  ...lifecycle,
+  ...capability,
+  ...pcr,
+  ...objects,
+  ...sessions,
+  ...policy,
+  ...attestation,
+  ...credential,
+  ...agreement,
+  ...nv,
+};

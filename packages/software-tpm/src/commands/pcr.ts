@@ -1,0 +1,39 @@
+import { ok } from '@sekimori/result';
+import { handler } from '../handler.ts';
+import { isExtendable, isResettable } from '../pcrs.ts';
+import { RC, refuse } from '../response-codes.ts';
+
+/** TPML_DIGEST holds so many: callers ask again for the rest. */
+const MAX_VALUES = 8;
+
+export const pcr = {
+  PCR_Read: handler<'PCR_Read'>()({
+    run: ({ pcrs }, _handles, { pcrSelectionIn }) => {
+      const { selection, values } = pcrs.select(pcrSelectionIn);
+      let room = MAX_VALUES;
+      const pcrSelectionOut = selection.map(({ bank, indices }) => {
+        const taken = indices.slice(0, room);
+        room -= taken.length;
+        return { bank, indices: taken };
+      });
+      const pcrValues = values.slice(0, MAX_VALUES);
+      return ok({ response: { pcrUpdateCounter: pcrs.updateCounter, pcrSelectionOut, pcrValues } });
+    },
+  }),
+  PCR_Extend: handler<'PCR_Extend'>()({
+    handles: ['pcr'],
+    run: ({ pcrs }, [{ handle }], { digests }) => {
+      if (!isExtendable(handle)) return refuse(RC.locality);
+      for (const { hashAlg, digest } of digests) pcrs.extend(handle, hashAlg, digest);
+      return ok({ response: {} });
+    },
+  }),
+  PCR_Reset: handler<'PCR_Reset'>()({
+    handles: ['pcr'],
+    run: ({ pcrs }, [{ handle }]) => {
+      if (!isResettable(handle)) return refuse(RC.locality);
+      pcrs.clear(handle);
+      return ok({ response: {} });
+    },
+  }),
+};

@@ -1,0 +1,59 @@
+import { concat } from '@sekimori/bytes';
+import { hashLength, Secret } from '@sekimori/crypto-core';
+import { ok } from '@sekimori/result';
+import { kdfa } from '@sekimori/tpm2';
+import { authOf } from '../entities.ts';
+import { handler } from '../handler.ts';
+import { inHandle, inParameter, RC, refuse } from '../response-codes.ts';
+import { recoverSeed } from '../seeds.ts';
+import { bindingOf, freshPolicy, type SymmetricDefinition } from '../sessions.ts';
+import { isAesKeySize } from '../template.ts';
+
+const MIN_NONCE = 16;
+const HMAC_SESSION = 0x02000000;
+const POLICY_SESSION = 0x03000000;
+
+export const sessions = {
+  StartAuthSession: handler<'StartAuthSession'>()({
+    handles: ['objectOrNull', 'entityOrNull'],
+    run: async (machine, [tpmKey, bind], request) => {
+      const { nonceCaller, encryptedSalt, sessionType, symmetric, authHash } = request;
+      const { crypto } = machine;
+      if (machine.sessions.isFull) return refuse(RC.sessionMemory);
+      if (nonceCaller.length < MIN_NONCE || nonceCaller.length > hashLength(authHash)) return inParameter(1, RC.size);
+      if (symmetric.algorithm === 'aes' && !isAesKeySize(symmetric.keyBits)) return inParameter(4, RC.value);
+      if (symmetric.algorithm === 'aes' && symmetric.mode !== 'cfb') return inParameter(4, RC.mode);
+      let salt = new Secret(new Uint8Array(0));
+      if (tpmKey.kind === 'object') {
+        const { object } = tpmKey;
+        if (object.key === undefined) return inHandle(1, RC.handle);
+        if (!object.area.value.objectAttributes.decrypt) return inHandle(1, RC.attributes);
+        const recovered = await recoverSeed(crypto, object, 'SECRET', encryptedSalt);
+        if (!recovered) return inParameter(2, RC.value);
+        salt = recovered;
+      } else if (encryptedSalt.length > 0) {
+        return inParameter(2, RC.value);
+      }
+      const isBound = bind.kind !== 'hierarchy' || bind.hierarchy.name !== 'null';
+      const nonceTpm = crypto.random(hashLength(authHash));
+      let key = new Secret(new Uint8Array(0));
+      if (isBound || tpmKey.kind === 'object') {
+        const secret = salt.use((bytes) => (isBound ? authOf(bind).use((auth) => concat(auth, bytes)) : concat(bytes)));
+        key = kdfa(crypto, authHash, secret, 'ATH', nonceTpm, nonceCaller, 8 * hashLength(authHash));
+        secret.fill(0);
+      }
+      const type = sessionType === 'hmac' ? HMAC_SESSION : POLICY_SESSION;
+      const session = machine.sessions.add((slot) => ({
+        handle: type + slot,
+        type: sessionType,
+        hash: authHash,
+        symmetric: symmetric satisfies SymmetricDefinition,
+        key,
+        bound: isBound ? bindingOf(bind) : undefined,
+        nonceTpm,
+        policy: freshPolicy(crypto, authHash),
+      }));
+      return session ? ok({ handle: session.handle, response: { nonceTPM: nonceTpm } }) : refuse(RC.sessionMemory);
+    },
+  }),
+};

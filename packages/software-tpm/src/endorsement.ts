@@ -1,0 +1,146 @@
+import { type Crypto, der, type PublicKey, signatureAlgorithmFor } from '@sekimori/crypto-core';
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  type Certificate,
+  type CertificateAuthority,
+  extendedKeyUsage,
+  EXTENSION,
+  extension,
+  issueCertificate,
+  issueServerCa,
+  keyIdentifierOf,
+  keyUsage,
+  NO_EXPIRY,
+  PURPOSE,
+  randomSerial,
+  TCG_ATTRIBUTE,
+  writeName,
+} from '@sekimori/pki';
+import { EK_ECC_P384, EK_RSA_2048, type PublicArea, TPMA_NV, WELL_KNOWN } from '@sekimori/tpm2';
+import { FIRMWARE_VERSION, type Lazy, type Machine, MANUFACTURER } from './machine.ts';
+import { type NvIndex, nvIndexOf } from './nv.ts';
+import type { TpmObject } from './objects.ts';
+import { primaryObject } from './primary.ts';
+
+/** The «vendor» of software TPMs: a self-signed P-384 root. A verifier that trusts it trusts no hardware. */
+export async function createVendorCa(crypto: Crypto, at: Date): Promise<CertificateAuthority> {
+  const privateKey = await crypto.generateKey({ type: 'ec', curve: 'P-384' });
+  const algorithm = signatureAlgorithmFor({ type: 'ec', curve: 'P-384' });
+  const key = {
+    publicKey: privateKey.publicKey,
+    algorithm,
+    sign: (data: Uint8Array) => privateKey.sign(algorithm, data),
+  };
+  const subject = writeName({ O: 'Sekimori', CN: 'Software TPM root (no hardware)' });
+  const certificate = await issueServerCa(crypto, { subject, notBefore: at, notAfter: NO_EXPIRY, key });
+  return { certificate, key };
+}
+
+/**
+ * What a vendor does to a TPM: endorsement keys at their persistent handles, and their certificates in NV. Each is made
+ * when first asked for, since RSA keys are slow to make and most TPMs of a large test never show their P-384 one.
+ */
+export function endorse(machine: Machine, vendorCa: CertificateAuthority | undefined, at: Date): void {
+  for (const { persistent, certificate, template } of KEYS) {
+    const key = once(() => primaryObject(machine, machine.hierarchy('endorsement'), template));
+    if (!machine.persistents.has(persistent)) machine.persistents.set(persistent, key);
+    if (vendorCa && !machine.nvIndices.has(certificate))
+      machine.nvIndices.set(
+        certificate,
+        once(async () => certificateIndex(machine.crypto, certificate, await key(), vendorCa, at)),
+      );
+  }
+}
+
+export function once<T>(make: Lazy<T>): Lazy<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+/** As swtpm has them: L-1 and H-3 of the EK Credential Profile. */
+const KEYS: readonly { readonly persistent: number; readonly certificate: number; readonly template: PublicArea }[] = [
+  {
+    persistent: WELL_KNOWN.rsa2048EndorsementKey,
+    certificate: WELL_KNOWN.rsa2048EndorsementCertificate,
+    template: EK_RSA_2048,
+  },
+  {
+    persistent: WELL_KNOWN.eccP384EndorsementKey,
+    certificate: WELL_KNOWN.eccP384EndorsementCertificate,
+    template: EK_ECC_P384,
+  },
+];
+
+/** As the platform's maker leaves it: read by everybody, written by nobody. */
+const CERTIFICATE_ATTRIBUTES = TPMA_NV.of(
+  'ppWrite',
+  'writeDefine',
+  'ppRead',
+  'ownerRead',
+  'authRead',
+  'noDA',
+  'written',
+  'platformCreate',
+);
+
+async function certificateIndex(
+  crypto: Crypto,
+  nvIndex: number,
+  key: TpmObject,
+  vendorCa: CertificateAuthority,
+  at: Date,
+): Promise<NvIndex> {
+  const { privateKey } = key.key?.type === 'rsa' ? key.key : (key.key?.ecKey ?? {});
+  if (!privateKey) throw new Error('an endorsement key has a private part');
+  const data = await endorsementCertificate(crypto, privateKey.publicKey, vendorCa, at);
+  const area = {
+    nvIndex,
+    nameAlg: 'sha256',
+    attributes: CERTIFICATE_ATTRIBUTES,
+    authPolicy: new Uint8Array(0),
+    dataSize: data.length,
+  } as const;
+  return nvIndexOf(crypto, area, { data });
+}
+
+/** TCG EK Credential Profile: an empty subject, and the TPM named in a critical subject alternative name. */
+function endorsementCertificate(
+  crypto: Crypto,
+  publicKey: PublicKey,
+  { certificate, key }: CertificateAuthority,
+  at: Date,
+): Promise<Uint8Array> {
+  return issueCertificate(
+    {
+      serial: randomSerial(crypto),
+      issuer: certificate.subject.der,
+      subject: der.sequence(),
+      notBefore: at,
+      notAfter: NO_EXPIRY,
+      publicKey,
+      extensions: [
+        authorityKeyIdentifier(issuerIdentifier(crypto, certificate, key.publicKey)),
+        extension(EXTENSION.subjectAlternativeName, true, der.sequence(der.tagged(4, tpmName()))),
+        basicConstraints(false),
+        keyUsage(publicKey.type === 'rsa' ? 'keyEncipherment' : 'keyAgreement'),
+        extendedKeyUsage(false, PURPOSE.tcgEndorsementKey),
+      ],
+    },
+    key,
+  );
+}
+
+function issuerIdentifier(crypto: Crypto, certificate: Certificate, key: PublicKey): Uint8Array {
+  return certificate.extensions.subjectKeyIdentifier ?? keyIdentifierOf(crypto, key);
+}
+
+function tpmName(): Uint8Array {
+  const id = (value: number) => `id:${value.toString(16).padStart(8, '0').toUpperCase()}`;
+  const attributes = [
+    [TCG_ATTRIBUTE.tpmManufacturer, id(MANUFACTURER)],
+    [TCG_ATTRIBUTE.tpmModel, 'software-tpm'],
+    [TCG_ATTRIBUTE.tpmVersion, id(Number(FIRMWARE_VERSION >> 32n))],
+  ] as const;
+  return der.sequence(...attributes.map(([oid, text]) => der.set(der.sequence(der.oid(oid), der.utf8String(text)))));
+}

@@ -1,0 +1,128 @@
+import { toHex } from '@sekimori/bytes';
+import { decode } from '@sekimori/codec';
+import { expectOk } from '@sekimori/result';
+import {
+  createAttestationKey,
+  createPrimary,
+  extendPcr,
+  makePersistent,
+  openEndorsementKey,
+  quote,
+  readNv,
+  readPcrs,
+  readPublic,
+  shutdown,
+  SRK_ECC_P256,
+  type Tpm,
+  TPM_RH,
+  TPMS_ATTEST,
+  WELL_KNOWN,
+} from '@sekimori/tpm2';
+import { describe, expect, it } from 'vitest';
+import { createVendorCa } from '../src/index.ts';
+import { AT, crypto, softwareTpm } from './tpms.ts';
+
+const PCRS = { bank: 'sha256', indices: [0, 8, 17] } as const;
+const DIGEST = new Uint8Array(32).fill(1);
+
+async function countersOf(tpm: Tpm) {
+  const ak = expectOk(await createAttestationKey(tpm));
+  const { attest } = expectOk(await quote(tpm, ak, PCRS, DIGEST));
+  await tpm.flush(ak.handle);
+  return expectOk(decode(TPMS_ATTEST, attest)).clockInfo;
+}
+const pcr8 = async (tpm: Tpm) => toHex(expectOk(await readPcrs(tpm, PCRS)).get(8)!);
+
+describe('power', () => {
+  it('comes back as a reset after TPM2_Shutdown(CLEAR) or none', async () => {
+    const { tpm, reset } = softwareTpm();
+    const before = await countersOf(tpm);
+    expect(before).toMatchObject({ resetCount: 1, restartCount: 0, safe: true });
+    reset();
+    expect(await countersOf(tpm)).toMatchObject({ resetCount: 2, restartCount: 0, safe: false });
+    expectOk(await shutdown(tpm));
+    reset();
+    expect(await countersOf(tpm)).toMatchObject({ resetCount: 3, safe: true });
+  });
+
+  it('comes back as a resume after TPM2_Shutdown(STATE) and TPM2_Startup(STATE): PCRs stay', async () => {
+    const { tpm, powerCycle } = softwareTpm();
+    expectOk(await extendPcr(tpm, 8, 'sha256', DIGEST));
+    const kept = await pcr8(tpm);
+    expectOk(await shutdown(tpm, 'state'));
+    powerCycle();
+    expect(await tpm.run('GetRandom', { parameters: { bytesRequested: 1 } })).toMatchObject({
+      fault: { response: { name: 'TPM_RC_INITIALIZE' } },
+    });
+    expectOk(await tpm.run('Startup', { parameters: { startupType: 'state' } }));
+    expect(await pcr8(tpm)).toBe(kept);
+    expect(await countersOf(tpm)).toMatchObject({ resetCount: 1, restartCount: 1 });
+  });
+
+  it('comes back as a restart after TPM2_Shutdown(STATE) and TPM2_Startup(CLEAR): PCRs go', async () => {
+    const { tpm, powerCycle } = softwareTpm();
+    expectOk(await extendPcr(tpm, 8, 'sha256', DIGEST));
+    expectOk(await shutdown(tpm, 'state'));
+    powerCycle();
+    expectOk(await tpm.run('Startup', { parameters: { startupType: 'clear' } }));
+    expect(await pcr8(tpm)).toBe('00'.repeat(32));
+    expect(await countersOf(tpm)).toMatchObject({ resetCount: 1, restartCount: 1 });
+  });
+
+  it('does not resume what was not saved, or has been used since', async () => {
+    const { tpm, powerCycle } = softwareTpm();
+    expectOk(await shutdown(tpm, 'state'));
+    expectOk(await extendPcr(tpm, 8, 'sha256', DIGEST));
+    powerCycle();
+    expect(await tpm.run('Startup', { parameters: { startupType: 'state' } })).toMatchObject({
+      fault: { response: { name: 'TPM_RC_VALUE', about: { part: 'parameter', number: 1 } } },
+    });
+  });
+
+  it.each([0, 3, 4] as const)('starts PCR 0 at locality %d, DRTM registers at ones', async (locality) => {
+    const { tpm, reset } = softwareTpm();
+    reset(locality);
+    const pcrs = expectOk(await readPcrs(tpm, PCRS));
+    expect(toHex(pcrs.get(0)!)).toBe(`${'00'.repeat(31)}0${locality}`);
+    expect(toHex(pcrs.get(17)!)).toBe('ff'.repeat(32));
+  });
+
+  it('turns a clock that never goes back', async () => {
+    let now = AT.getTime();
+    const { tpm, reset } = softwareTpm({ now: () => new Date(now) });
+    const start = (await countersOf(tpm)).clock;
+    now += 5000;
+    expect((await countersOf(tpm)).clock).toBe(start + 5000n);
+    reset();
+    now -= 60_000;
+    expect((await countersOf(tpm)).clock).toBe(start + 5000n);
+  });
+});
+
+describe('saved state', () => {
+  it('makes the same TPM again, one reset later', async () => {
+    const vendorCa = await createVendorCa(crypto, AT);
+    const first = softwareTpm({ vendorCa });
+    const srk = expectOk(await createPrimary(first.tpm, TPM_RH.owner, SRK_ECC_P256));
+    expectOk(await makePersistent(first.tpm, srk, WELL_KNOWN.storageRootKey));
+    const second = softwareTpm({ state: await first.save() });
+    for (const kind of ['rsa-2048', 'ecc-p384'] as const) {
+      const [one, two] = [await openEndorsementKey(first.tpm, kind), await openEndorsementKey(second.tpm, kind)];
+      expect(toHex(expectOk(two).certificate)).toBe(toHex(expectOk(one).certificate));
+      expect(toHex(expectOk(two).name)).toBe(toHex(expectOk(one).name));
+    }
+    const names = [first, second].map(async ({ tpm }) => toHex(expectOk(await createAttestationKey(tpm)).name));
+    expect(await names[0]).toBe(await names[1]);
+    expect(toHex(expectOk(await readPublic(second.tpm, WELL_KNOWN.storageRootKey)).name)).toBe(toHex(srk.name));
+    expect((await countersOf(second.tpm)).resetCount).toBe(2);
+    expect(expectOk(await readNv(second.tpm, WELL_KNOWN.rsa2048EndorsementCertificate)).length).toBeGreaterThan(300);
+  });
+
+  it('is a secret, and nothing else is taken for one', async () => {
+    const state = await softwareTpm().save();
+    expect(JSON.stringify({ state })).toBe('{"state":"[secret]"}');
+    const damaged = state.use((bytes) => bytes.slice(0, -2));
+    const { Secret } = await import('@sekimori/crypto-core');
+    expect(() => softwareTpm({ state: new Secret(damaged) })).toThrow();
+  });
+});
