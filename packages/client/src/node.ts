@@ -1,8 +1,8 @@
-import { createPrivateKey } from 'node:crypto';
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { concat } from '@sekimori/bytes';
 import type { Secret } from '@sekimori/crypto-core';
+import { writePem } from '@sekimori/pki';
 import { OutageError, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
 export interface NodeTransportOptions {
@@ -88,10 +88,12 @@ async function bodyOf(response: IncomingMessage, maxBytes: number): Promise<Uint
 
 function whyOf(error: unknown): string {
   const { code = '', message } = error as { code?: string; message: string };
+  if (code.startsWith('ERR_SSL_')) return NO_TLS;
   return Object.hasOwn(WORDS, code) ? (WORDS[code] as string) : message;
 }
 
 const OTHER_CA = "its certificate was not issued by the CA given: compare the CA file with the service's";
+const NO_TLS = 'it does not speak TLS 1.3: compare the port';
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there: is the service running?',
   ECONNRESET: 'the connection was cut: see the log of the service',
@@ -100,7 +102,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the host does not answer: look at network and firewall',
   ENOTFOUND: 'the name is not known: check its spelling and the name service',
   EAI_AGAIN: 'the name service does not answer',
-  EPROTO: 'it does not speak TLS 1.3: compare the port',
+  EPROTO: NO_TLS,
   CERT_HAS_EXPIRED: 'its certificate has ended: renew it on the service',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet: compare the clocks',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name: use the name that stands in it',
@@ -113,7 +115,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 function pemOf(pkcs8: Uint8Array): string | Buffer {
-  if (pkcs8[0] !== 0x30) return Buffer.from(pkcs8);
-  const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
-  return key.export({ format: 'pem', type: 'pkcs8' });
+  return pkcs8[0] === DER_SEQUENCE ? writePem('PRIVATE KEY', pkcs8) : Buffer.from(pkcs8);
 }
+
+const DER_SEQUENCE = 0x30;

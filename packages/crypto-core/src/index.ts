@@ -23,6 +23,7 @@ export {
 } from './algorithms.ts';
 export { agreementKeyOf, signingKeyOf } from './handles.ts';
 export { type EcPublicKey, type PublicKey, type RsaPublicKey, sameKey } from './public-key.ts';
+export { randomUuid } from './uuid.ts';
 export { Secret } from './secret.ts';
 export * as der from './der.ts';
 export { type DerNode, readDer, readDerPrefix } from './der.ts';

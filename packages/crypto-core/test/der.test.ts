@@ -20,6 +20,13 @@ describe('DER', () => {
     expect(der.oidOf(expectOk(readDer(der.oid(name))))).toBe(name);
   });
   it.each([
+    '0.9.2342',
+    '1.39.1',
+    '2.999.3',
+    `2.${2n ** 60n}`,
+    ...[41n, 42n, 48n, 49n, 50n, 56n, 64n].map((n) => `1.2.${2n ** n - 1n}.${2n ** n}`),
+  ])('reads back the identifier %s', (name) => expect(der.oidOf(expectOk(readDer(der.oid(name))))).toBe(name));
+  it.each([
     ['nothing', ''],
     ['a tag alone', '30'],
     ['an indefinite length', '30800000'],

@@ -71,3 +71,8 @@ function encodeDraft({ pcr, type, digest, data }: Draft): Uint8Array {
   const digests = digest.length === 0 ? number(0) : concat(number(1), encode(u16le, 0x000b), digest);
   return concat(number(pcr), number(type), digests, number(data.length), data);
 }
+
+export function utf16(text: string): Uint8Array {
+  const wide = Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+  return concat(...Array.from(wide, (unit) => encode(u16le, unit)));
+}

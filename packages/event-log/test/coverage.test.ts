@@ -3,8 +3,8 @@ import { encode, u64le } from '@sekimori/codec';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { describe, expect, it } from 'vitest';
 import { describeEvent, EV, eventTypeName, readEvent } from '../src/index.ts';
+import { utf16 } from './boots.ts';
 
-const utf16 = (text: string) => Uint8Array.from([...text].flatMap((character) => [character.charCodeAt(0), 0]));
 const nul = Uint8Array.of(0);
 const guid = fromHex('61dfe48bca93d211aa0d00e098032b8c') as Uint8Array;
 const variable = (name: string, value: Uint8Array) =>

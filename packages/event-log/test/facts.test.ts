@@ -3,7 +3,7 @@ import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import { EV, type EventLog, type Facts, factsOf, reconcile } from '../src/index.ts';
-import { altered, boot, type Draft, measuredDraft, quotedBoot, quoteFor } from './boots.ts';
+import { altered, boot, type Draft, measuredDraft, quotedBoot, quoteFor, utf16 } from './boots.ts';
 
 const recorded = (name: string) => factsOf(expectOk(reconcile(nodeCrypto, boot(name), quotedBoot(name))));
 const constructed = (log: EventLog): Facts => factsOf(expectOk(reconcile(nodeCrypto, log, quoteFor(log))));
@@ -88,7 +88,7 @@ describe('kernel command line', () => {
   });
 
   it('of systemd-stub is a text in PCR 12', () => {
-    const data = Uint8Array.from([...'debug'].flatMap((character) => [character.charCodeAt(0), 0]));
+    const data = utf16('debug');
     const log = altered('uki-plain', (events) => events.toSpliced(-2, 0, measuredDraft(12, EV.EV_IPL, data)));
     expect(constructed(log).commandLines.at(-1)).toMatchObject({ source: 'systemd', text: 'debug' });
   });

@@ -3,7 +3,7 @@ import { encode, u64le } from '@sekimori/codec';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { describe, expect, it } from 'vitest';
 import { EV, type LogFault, reconcile } from '../src/index.ts';
-import { altered, type Draft, measuredDraft, quoteFor } from './boots.ts';
+import { altered, type Draft, measuredDraft, quoteFor, utf16 } from './boots.ts';
 
 /** The first defect of a log that a quote explains by construction. */
 function defectOf(change: (events: Draft[]) => readonly Draft[], name = 'uki-snakeoil'): LogFault | 'accepted' {
@@ -24,7 +24,7 @@ const named = (event: Draft, name: string) =>
   new TextDecoder('utf-16le').decode(event.data.subarray(32)).startsWith(name);
 
 function variable(name: string, value: Uint8Array, guid = '61dfe48bca93d211aa0d00e098032b8c'): Uint8Array {
-  const wide = Uint8Array.from([...name].flatMap((character) => [character.charCodeAt(0), 0]));
+  const wide = utf16(name);
   const lengths = concat(encode(u64le, BigInt(name.length)), encode(u64le, BigInt(value.length)));
   return concat(fromHex(guid) as Uint8Array, lengths, wide, value);
 }
@@ -229,7 +229,7 @@ describe('types', () => {
 
 describe('sections of a unified kernel image', () => {
   const section = (name: string) => measuredDraft(11, EV.EV_IPL, utf8(`${name}\0`));
-  const wide = (name: string) => Uint8Array.from([...`${name}\0`].flatMap((character) => [character.charCodeAt(0), 0]));
+  const wide = (name: string) => utf16(`${name}\0`);
   const nameOf = (name: string): Draft => ({ ...section(name), data: wide(name) });
   const contentOf = (name: string): Draft => ({
     ...section(name),

@@ -103,10 +103,11 @@ export class VerifiedHealthCertificate {
     const candidates = expected.signers.filter(({ certificate }) => mayHaveIssued(certificate, leaf));
     if (candidates.length === 0)
       return fail('certificate-untrusted', `'${leaf.issuer.text}' is not a trusted attestation signer`);
-    const signer = candidates.find(({ certificate }) => isSignedBy(crypto, leaf, certificate));
-    if (!signer) return fail('certificate-signature', 'not signed by the attestation signer it names');
-    if (!isValid(signer.certificate, expected.at))
-      return fail('certificate-signer-expired', `'${leaf.issuer.text}' is not valid at this time`);
+    const signers = candidates.filter(({ certificate }) => isSignedBy(crypto, leaf, certificate));
+    if (signers.length === 0) return fail('certificate-signature', 'not signed by the attestation signer it names');
+    // one key may be pinned by two certificates, where a signer was renewed
+    const signer = signers.find(({ certificate }) => isValid(certificate, expected.at));
+    if (!signer) return fail('certificate-signer-expired', `'${leaf.issuer.text}' is not valid at this time`);
 
     const profile = checkProfile(crypto, leaf);
     if (!profile.ok) return profile;
@@ -116,8 +117,8 @@ export class VerifiedHealthCertificate {
     // the negations, here and below, so that an invalid Date refuses
     if (!(expected.at.getTime() <= leaf.notAfter.getTime()))
       return fail('certificate-expired', `ended at ${leaf.notAfter.toISOString()}`);
-    const { denyIssuedBefore } = signer;
-    if (denyIssuedBefore && !(claims.evidenceTime.getTime() >= denyIssuedBefore.getTime()))
+    const evidenceTime = claims.evidenceTime.getTime();
+    if (signers.some(({ denyIssuedBefore }) => denyIssuedBefore && !(evidenceTime >= denyIssuedBefore.getTime())))
       return fail('certificate-denied', `evidence of ${claims.evidenceTime.toISOString()} is no longer accepted`);
     if (expected.isRevoked(leaf.serial, claims.hostId))
       return fail('certificate-revoked', 'the certificate or its host is revoked');

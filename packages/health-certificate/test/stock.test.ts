@@ -47,6 +47,11 @@ describe.skipIf(!hasOpenssl)('openssl', () => {
     args[4] = String(later(61).getTime() / 1000);
     expect(() => openssl('verify', ...args, 'leaf.pem')).toThrow('has expired');
   });
+  it('verifies it under the pinned signer alone', () => {
+    const time = String(at.getTime() / 1000);
+    const args = ['-x509_strict', '-partial_chain', '-attime', time, '-CAfile', 'signer.pem', 'leaf.pem'];
+    expect(openssl('verify', ...args)).toBe('leaf.pem: OK\n');
+  });
   it('does not take it for a TLS certificate', () => {
     const time = String(at.getTime() / 1000);
     const args = ['-attime', time, '-CAfile', 'ca.pem', '-untrusted', 'signer.pem', 'leaf.pem'];

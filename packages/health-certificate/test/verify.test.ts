@@ -171,6 +171,24 @@ describe('certificate-signer-expired', () => {
   });
 });
 
+describe('a signer pinned twice, since it was renewed', () => {
+  it('is valid by either certificate, and denied by either', async () => {
+    const renewed = (notAfter: Date) =>
+      issueAttestationSignerCertificate(nodeCrypto, {
+        subject: setting.signerCertificate.subject.der,
+        notBefore: later(-60),
+        notAfter,
+        publicKey: setting.signer.publicKey,
+        issuer: setting.ca,
+      });
+    const [old, current] = [await renewed(later(-10)), { certificate: setting.signerCertificate }];
+    expect(codeOf(good, { signers: [{ certificate: old }, current] })).toBe('ok');
+    expect(codeOf(good, { signers: [{ certificate: old }] })).toBe('certificate-signer-expired');
+    const denying = { certificate: old, denyIssuedBefore: later(1) };
+    expect(codeOf(good, { signers: [current, denying] })).toBe('certificate-denied');
+  });
+});
+
 describe('certificate-critical-extension', () => {
   it('one that is not known', async () => {
     const extensions = [USAGE, PURPOSES, CLAIMS, extension('1.2.3.4', true, der.nothing())];

@@ -29,6 +29,7 @@ export {
   type GuardianParts,
   issueGuardian,
 } from './guardian.ts';
+export { GuardianCache } from './guardian-cache.ts';
 export { exportGuardian, type GuardianMetadata, type MetadataFault, parseGuardianMetadata } from './metadata.ts';
 export { parseProtector } from './parse-protector.ts';
 export { type ProtectorFault, VerifiedProtector, type VerifiedWrapping } from './verified-protector.ts';

@@ -1,7 +1,8 @@
 import type { Crypto } from '@sekimori/crypto-core';
 import { type Fault, type Result, fail, ok } from '@sekimori/result';
 import type { Protector, Signature, Wrapping } from './document.ts';
-import { Guardian } from './guardian.ts';
+import type { Guardian } from './guardian.ts';
+import { GuardianCache } from './guardian-cache.ts';
 import { type HkdfUse, SEKIMORI_1, type WrappedKey } from './sekimori-1.ts';
 import { XmlStop } from './xml/element.ts';
 
@@ -53,15 +54,22 @@ export class VerifiedProtector {
     this.transportKeySignature = protector.transportKeySignature.value;
   }
 
-  /** All that can be checked without a private key, in the order of MS-KPS section 3.1.5.1.1.3, steps 3 and 4. */
-  static verify(crypto: Crypto, protector: Protector): Result<VerifiedProtector, ProtectorFault> {
+  /**
+   * All that can be checked without a private key. MS-KPS section 3.1.5.1.1.3, steps 3 and 4. A service hands in one cache for
+   * all its calls.
+   */
+  static verify(
+    crypto: Crypto,
+    protector: Protector,
+    cache: GuardianCache = new GuardianCache(),
+  ): Result<VerifiedProtector, ProtectorFault> {
     const structure = checkStructure(protector);
     if (!structure.ok) return structure;
     const algorithms = readAlgorithms(protector);
     if (!algorithms.ok) return algorithms;
     const wrappings: VerifiedWrapping[] = [];
     for (const [index, wrapping] of protector.wrappings.entries()) {
-      const guardian = verifyGuardian(crypto, wrapping);
+      const guardian = verifyGuardian(crypto, wrapping, cache);
       if (!guardian.ok) return guardian;
       if (wrappings.some((other) => other.guardian.equals(guardian.value)))
         return fail('protector-wrapping', 'a guardian has two wrappings', { at: placeOf(wrapping) });
@@ -74,8 +82,9 @@ export class VerifiedProtector {
     }
     const owner = wrappings[structure.value.ownerIndex] as VerifiedWrapping;
     for (const wrapping of wrappings) {
-      const { der } = wrapping.guardian.signingCertificate;
-      if (!holds(crypto, owner.guardian, der, wrapping.signingCertificateSignature))
+      const { guardian, signingCertificateSignature: signature } = wrapping;
+      const check = () => holds(crypto, owner.guardian, guardian.signingCertificate.der, signature);
+      if (!cache.vouched(crypto, owner.guardian, guardian, signature, check))
         return fail('protector-wrapping-signature', 'the signing certificate is not signed by the owner', {
           at: placeOf(wrapping),
         });
@@ -141,8 +150,9 @@ function checkSignatureUse(signature: Signature, uri: string): void {
 function verifyGuardian(
   crypto: Crypto,
   wrapping: Wrapping,
+  cache: GuardianCache,
 ): Result<Guardian, Fault<'protector-wrapping' | 'protector-wrapping-signature'>> {
-  const guardian = Guardian.verify(crypto, {
+  const guardian = cache.guardian(crypto, {
     signingCertificate: wrapping.signingCertificate,
     encryptionCertificate: wrapping.encryptionCertificate,
     encryptionCertificateSignature: wrapping.encryptionCertificateSignature.value,

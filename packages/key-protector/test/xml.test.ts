@@ -58,6 +58,7 @@ describe('parseXml', () => {
     ['a processing instruction', '<a><?p x?></a>'],
     ['a processing instruction after the root', '<a/><?p x?>'],
     ['XML 1.1', '<?xml version="1.1"?><a/>'],
+    ['a declaration in capitals', '<?XML VERSION="1.0"?><a/>'],
     ['another encoding', '<?xml version="1.0" encoding="iso-8859-1"?><a/>'],
     ['a declaration after space', ' <?xml version="1.0"?><a/>'],
     ["']]>' in text", '<a>]]></a>'],

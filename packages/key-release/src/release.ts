@@ -2,6 +2,7 @@ import { equalConstantTime, toHex } from '@sekimori/bytes';
 import type { Crypto } from '@sekimori/crypto-core';
 import type { HostId, VerifiedHealthCertificate } from '@sekimori/health-certificate';
 import {
+  type GuardianCache,
   type GuardianKeys,
   OpenedProtector,
   parseProtector,
@@ -16,6 +17,8 @@ export interface ReleaseDeps {
   readonly crypto: Crypto;
   /** All enabled pairs of this service, the primary first. An empty list opens nothing. */
   readonly guardians: readonly GuardianKeys[];
+  /** One for the life of the service: spares most signature checks of protectors whose parties were seen before. */
+  readonly cache?: GuardianCache;
 }
 
 export interface ReleaseRequest {
@@ -63,30 +66,35 @@ export async function releaseKeys(deps: ReleaseDeps, request: ReleaseRequest): P
   const ingress = Uint8Array.from(request.protector); // ours: the same bytes are read, hashed and bound
   const parsed = parseProtector(ingress);
   if (!parsed.ok) return parsed;
-  const verified = VerifiedProtector.verify(crypto, parsed.value);
+  const verified = VerifiedProtector.verify(crypto, parsed.value, deps.cache);
   if (!verified.ok) return verified;
   const opened = await OpenedProtector.open(crypto, verified.value, guardians);
   if (!opened.ok) return opened;
   // here the owner's release policy will be asked, once protectors carry one
-  const rolled = await rollProtector(crypto, opened.value);
-  const binding: SealedKeysBinding = {
-    ingressProtector: crypto.hash('sha256', ingress),
-    egressProtector: crypto.hash('sha256', rolled.protector),
-    healthCertificate: healthCertificate.digest(crypto),
-  };
-  const keys = { ingress: opened.value.transportKey, egress: rolled.transportKey };
-  const sealedKeys = sealKeys(crypto, healthCertificate.healthKey, keys, binding);
-  for (const secret of Object.values(keys)) secret.wipe();
-  return ok({
-    egressProtector: rolled.protector,
-    sealedKeys,
-    record: {
-      hostId: healthCertificate.claims.hostId,
-      certificateSerial: healthCertificate.serial,
-      ingressHash: toHex(binding.ingressProtector),
-      egressHash: toHex(binding.egressProtector),
-      guardian: opened.value.keys.guardian.fingerprint,
-      owner: verified.value.owner.guardian.fingerprint,
-    },
-  });
+  const { transportKey, keys } = opened.value;
+  try {
+    const rolled = await rollProtector(crypto, opened.value);
+    const binding: SealedKeysBinding = {
+      ingressProtector: crypto.hash('sha256', ingress),
+      egressProtector: crypto.hash('sha256', rolled.protector),
+      healthCertificate: healthCertificate.digest(crypto),
+    };
+    const pair = { ingress: transportKey, egress: rolled.transportKey };
+    const sealedKeys = sealKeys(crypto, healthCertificate.healthKey, pair, binding);
+    rolled.transportKey.wipe();
+    return ok({
+      egressProtector: rolled.protector,
+      sealedKeys,
+      record: {
+        hostId: healthCertificate.claims.hostId,
+        certificateSerial: healthCertificate.serial,
+        ingressHash: toHex(binding.ingressProtector),
+        egressHash: toHex(binding.egressProtector),
+        guardian: keys.guardian.fingerprint,
+        owner: verified.value.owner.guardian.fingerprint,
+      },
+    });
+  } finally {
+    transportKey.wipe();
+  }
 }

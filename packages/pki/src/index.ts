@@ -1,5 +1,5 @@
 export { DerCursor, readingDer } from './asn1.ts';
-export { Certificate, MAX_CERTIFICATE_BYTES, parseCertificate, verifySignature } from './certificate.ts';
+export { type Certificate, MAX_CERTIFICATE_BYTES, parseCertificate, verifySignature } from './certificate.ts';
 export { type ChainFault, type ChainFinding, type PathOptions, type ValidatedPath, validatePath } from './chain.ts';
 export { ChainCache } from './chain-cache.ts';
 export {
@@ -29,7 +29,7 @@ export {
   issueCertificate,
   randomSerial,
 } from './issue.ts';
-export { DistinguishedName, type NameAttribute, writeName } from './names.ts';
+export { type DistinguishedName, type NameAttribute, writeName } from './names.ts';
 export { certificateFromNv } from './nv.ts';
 export { EXTENSION, NAME_ATTRIBUTE, PURPOSE, TCG_ATTRIBUTE } from './oids.ts';
 export { certificatesFromPem, type PemBlock, readPem, writePem } from './pem.ts';

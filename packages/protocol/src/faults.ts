@@ -46,7 +46,7 @@ export const FAULTS = {
   'duplicate-name': {
     status: 409,
     means: 'another host has this name',
-    todo: 'choose another name, or revoke the other host',
+    todo: 'choose another name; names are never given to another host',
   },
   'duplicate-ek': {
     status: 409,
@@ -81,7 +81,7 @@ export const FAULTS = {
   'host-already-active': {
     status: 409,
     means: 'the host has an attestation key already; it never changes by itself',
-    todo: 'an operator must revoke and enrol it anew',
+    todo: 'replacing it is an act of an operator, and is not there yet',
   },
   'host-not-active': {
     status: 409,

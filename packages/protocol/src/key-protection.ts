@@ -71,6 +71,7 @@ export const keyProtectionRoutes = {
     reply: strict({
       releases: Type.Array(
         strict({
+          sequence: Type.Integer(),
           at: Time,
           traceId: Type.String(),
           hostId: Uuid,

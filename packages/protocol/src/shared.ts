@@ -1,7 +1,7 @@
 import { type Static, type TProperties, Type } from 'typebox';
 
 /** Unknown fields are refused everywhere. */
-export function strict<const P extends TProperties>(properties: P) {
+export function strict<P extends TProperties>(properties: P) {
   return Type.Object(properties, { additionalProperties: false });
 }
 

@@ -1,7 +1,7 @@
 import type { Crypto, PublicKey } from '@sekimori/crypto-core';
+import { isRocaWeak } from '@sekimori/pki';
 import { type Fault, fail, type Result } from '@sekimori/result';
 import { type PublicArea, publicKeyOf, type TpmtPublic } from '@sekimori/tpm2';
-import { isRocaWeak } from './roca.ts';
 
 export type Attribute = keyof TpmtPublic['objectAttributes'];
 
@@ -24,6 +24,7 @@ export function soundKey(crypto: Crypto, area: PublicArea): Result<PublicKey, Fa
   if (!key.ok) return fail('weak', key.fault.detail, { cause: key.fault });
   if (key.value.type === 'rsa' && key.value.exponent !== 65537)
     return fail('weak', `the exponent is ${key.value.exponent}, not 65537`);
-  if (isRocaWeak(key.value)) return fail('weak', 'the modulus has the ROCA fingerprint (CVE-2017-15361)');
+  if (key.value.type === 'rsa' && isRocaWeak(key.value.modulus))
+    return fail('weak', 'the modulus has the ROCA fingerprint (CVE-2017-15361)');
   return key;
 }

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { AnyRoute } from '@sekimori/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Authenticate } from './admin-tokens.ts';
@@ -25,4 +26,21 @@ export function refusedBody(route: AnyRoute, { headers }: FastifyRequest): Refus
   if (headers['content-encoding'] !== undefined)
     return { code: 'unsupported-media-type', detail: 'this route takes no content encoding' };
   return undefined;
+}
+
+/** Bounds the memory that all bodies in flight may take together. */
+export function bodyBudget(
+  bytes: number,
+): (route: AnyRoute, request: FastifyRequest, answer: EventEmitter) => RefusalFault | undefined {
+  let claimed = 0;
+  return ({ bodyLimit = 0 }, { headers }, answer) => {
+    // What comes in chunks may become as long as the route allows; a longer announcement is refused unread.
+    const claim = Math.min(bodyLimit, Number(headers['content-length'] ?? bodyLimit));
+    if (claimed + claim > bytes) return { code: 'not-ready', detail: 'too many requests are in work' };
+    claimed += claim;
+    answer.once('close', () => {
+      claimed -= claim;
+    });
+    return undefined;
+  };
 }

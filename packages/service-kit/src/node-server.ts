@@ -1,8 +1,9 @@
-import { constants, createPrivateKey } from 'node:crypto';
+import { constants } from 'node:crypto';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Secret } from '@sekimori/crypto-core';
+import { writePem } from '@sekimori/pki';
 
 export interface Limits {
   readonly headerBytes: number;
@@ -17,6 +18,8 @@ export interface Limits {
   /** For each address, on all routes but an administrator's. */
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
+  /** All bodies in flight together; over it, requests with a body are told to come again. */
+  readonly bodyBytes: number;
   /** What requests in flight get when the server closes. */
   readonly closeSeconds: number;
 }
@@ -31,6 +34,7 @@ export const DEFAULT_LIMITS: Limits = {
   connectionsPerAddress: 256,
   requestsPerSecond: 50,
   requestBurst: 200,
+  bodyBytes: 128 * 1024 * 1024,
   closeSeconds: 10,
 };
 
@@ -75,10 +79,10 @@ export function nodeServer(tls: Transport, limits: Limits): HttpServer {
 }
 
 function pemOf(pkcs8: Uint8Array): string | Buffer {
-  if (pkcs8[0] !== 0x30) return Buffer.from(pkcs8);
-  const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
-  return key.export({ format: 'pem', type: 'pkcs8' });
+  return pkcs8[0] === DER_SEQUENCE ? writePem('PRIVATE KEY', pkcs8) : Buffer.from(pkcs8);
 }
+
+const DER_SEQUENCE = 0x30;
 
 /** The port it got; rejects with words for people. */
 export async function listenOn(server: HttpServer, host: string, port: number): Promise<number> {

@@ -1,6 +1,6 @@
 import { describeFault, type Fault, ok } from '@sekimori/result';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
-import { actorOf, refusedBody } from './access.ts';
+import { actorOf, bodyBudget, refusedBody } from './access.ts';
 import type { Authenticate } from './admin-tokens.ts';
 import {
   answerUnreadableRequests,
@@ -58,6 +58,7 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
 
   let closing = false;
   const mayAsk = rateLimiter({ perSecond: limits.requestsPerSecond, burst: limits.requestBurst }, monotonicSeconds);
+  const claimBody = bodyBudget(limits.bodyBytes);
   const server = nodeServer(options.tls, limits);
   limitConnectionsPerAddress(server, limits.connectionsPerAddress);
   const states = new WeakMap<FastifyRequest, State>();
@@ -78,7 +79,8 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
     return503OnClosing: false, // ours is a problem document
     bodyLimit: 1024,
     frameworkErrors: (error, request, reply) => {
-      send(request, reply, faultOfError(error) ?? internal(request, error));
+      void send(request, reply, faultOfError(error) ?? internal(request, error));
+      logRequest(request, reply, '(none)'); // no hook runs for these
     },
   });
 
@@ -97,6 +99,21 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
   const internal = (request: FastifyRequest, error: unknown): RefusalFault => {
     logger.error({ traceId: request.id, err: error }, 'internal error');
     return INTERNAL;
+  };
+
+  const logRequest = (request: FastifyRequest, reply: FastifyReply, route: string): void => {
+    const { actor, code, operation } = stateOf(request);
+    const ms = Math.round(reply.elapsedTime * 10) / 10;
+    const fields = {
+      traceId: request.id,
+      method: request.method,
+      route,
+      operation,
+      status: reply.statusCode,
+      code,
+      ms,
+    };
+    logger.info({ ...fields, actor, address: request.ip }, 'request');
   };
 
   app.removeAllContentTypeParsers();
@@ -129,13 +146,7 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
   app.addHook('onSend', async (_request, reply) => {
     if (closing) void reply.header('connection', 'close');
   });
-  app.addHook('onResponse', async (request, reply) => {
-    const { actor, code, operation } = stateOf(request);
-    const { method } = request;
-    const ms = Math.round(reply.elapsedTime * 10) / 10;
-    const fields = { traceId: request.id, method, route: request.routeOptions.url ?? '(none)', operation, code };
-    logger.info({ ...fields, status: reply.statusCode, ms, actor, address: request.ip }, 'request');
-  });
+  app.addHook('onResponse', async (request, reply) => logRequest(request, reply, request.routeOptions.url ?? '(none)'));
 
   const health = {
     healthz: async () => ok({ ok: true }),
@@ -169,7 +180,7 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
           return send(request, reply, actor);
         }
         state.actor = actor;
-        const refused = refusedBody(route, request);
+        const refused = refusedBody(route, request) ?? claimBody(route, request, reply.raw);
         return refused ? send(request, reply, refused) : undefined;
       },
       preValidation: async (request) => {

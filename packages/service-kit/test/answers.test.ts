@@ -70,10 +70,12 @@ it('logs one line a request, without what was sent', async () => {
     headers: { ...headers, authorization: 'Bearer hush' },
   });
   await ask(server, 'GET', '/no/such/hush?hush');
+  const undecoded = await ask(server, 'GET', '/v1/notes/%ffhush/seen');
   const lines = server.log().filter(({ msg }) => msg === 'request');
   expect(lines).toMatchObject([
     { method: 'POST', route: '/v1/notes', operation: 'addNote', status: 200, actor: 'anyone', level: 'info' },
     { method: 'GET', route: '(none)', status: 404, code: 'not-found', actor: 'nobody' },
+    { method: 'GET', route: '(none)', status: 400, code: 'malformed-request', traceId: undecoded.json['traceId'] },
   ]);
   for (const line of lines)
     expect(Object.keys(line)).toEqual(expect.arrayContaining(['ms', 'traceId', 'time', 'service']));
@@ -102,6 +104,18 @@ describe('limits', () => {
     expect(refused.headers['retry-after']).toBe('1');
     const bearer = { authorization: `Bearer ${server.token}` };
     expect((await ask(server, 'POST', '/v1/notes/retire', { headers: bearer })).status).toBe(200);
+  });
+
+  it('bodies in flight have a bound together, and leave it again', async () => {
+    const server = await startServer({ limits: { bodyBytes: 600 } });
+    const head = 'POST /v1/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{';
+    const slow = connect({ host: '127.0.0.1', port: server.port, ca: pki.ca }, () => slow.write(head));
+    const long = `{"text":"x"${' '.repeat(200)}}`;
+    const send = async () => (await ask(server, 'POST', '/v1/notes', { body: long, headers })).status;
+    while ((await send()) !== 503);
+    slow.destroy();
+    while ((await send()) !== 200);
+    expect(await send()).toBe(200);
   });
 
   it('a header that comes slowly is cut off', async () => {

@@ -1,4 +1,7 @@
-import { expect, it } from 'vitest';
+import { attestationRoutes, keyProtectionRoutes } from '@sekimori/protocol';
+import { fail } from '@sekimori/result';
+import { describe, expect, it } from 'vitest';
+import { adminTokens, createAdminToken, createLogger, createServer, type RouteTable } from '../src/index.ts';
 import { ask, problemIn, pki, sendRaw, startServer } from './support.ts';
 
 const server = await startServer({ limits: { headerBytes: 4096 } });
@@ -106,4 +109,56 @@ it('still answers after all that', async () => {
 it('refuses TLS below 1.3', async () => {
   await expect(sendRaw(server, '', { maxVersion: 'TLSv1.2' })).rejects.toThrow(/protocol version/i);
   await expect(sendRaw(server, 'GET /healthz HTTP/1.0\r\n\r\n', { ca: pki.ca })).resolves.toContain('200 OK');
+});
+
+describe.each([
+  ['attestation', attestationRoutes],
+  ['key protection', keyProtectionRoutes],
+])('the routes of %s', (_, table) => {
+  const routes: RouteTable = table;
+  it('refuse what their schemas do not say, before any handler', async () => {
+    let calls = 0;
+    const handler = async () => {
+      calls++;
+      return fail('not-ready', '');
+    };
+    const { token, sha256 } = createAdminToken();
+    const real = createServer({
+      routes,
+      handlers: Object.fromEntries(Object.keys(routes).map((name) => [name, handler])),
+      authenticate: adminTokens([{ name: 'alice', sha256 }]),
+      tls: { ...pki.server, requestClientCertificate: true },
+      logger: createLogger({ service: 'test', level: 'silent' }),
+      ready: () => undefined,
+      version: '0',
+    });
+    const at = await real.listen({ host: '127.0.0.1', port: 0 });
+    const authorization = `Bearer ${token.use((bytes) => new TextDecoder().decode(bytes))}`;
+    const id = '00000000-0000-4000-8000-000000000000';
+    for (const { method, url, body: schema, bodyLimit = 0 } of Object.values(routes)) {
+      const send = async (path: string, body?: string, headers: Record<string, string> = json) =>
+        ask(at, method, path, {
+          client: pki.client,
+          headers: { authorization, ...(body === undefined ? {} : { ...headers, 'content-length': `${body.length}` }) },
+          ...(body === undefined ? {} : { body }),
+        });
+      const good = url.replace(':id', id);
+      const codes = [
+        (await send(`${good}?unknown=1`)).json['code'],
+        (await send(good, '{"unknown":1}')).json['code'],
+        (await send(good, '{')).json['code'],
+        ...(schema
+          ? [
+              (await send(good, '5')).json['code'],
+              (await send(good, '{}', { 'content-type': 'text/plain' })).json['code'] === 'unsupported-media-type',
+              (await send(good, ' '.repeat(bodyLimit + 1))).json['code'] === 'body-too-large',
+            ]
+          : []),
+        ...(good === url ? [] : [(await send(url.replace(':id', 'x'))).json['code']]),
+      ];
+      expect([url, codes.filter((code) => code !== 'malformed-request' && code !== true)]).toEqual([url, []]);
+    }
+    expect(calls).toBe(0);
+    await real.close();
+  });
 });

@@ -29,11 +29,11 @@ export function authOf(entity: Entity): Secret {
   return entity.kind === 'nv' ? entity.index.auth : EMPTY;
 }
 
-/** Undefined for an entity that no policy can authorize. */
+/** Undefined for an entity that no policy can authorize. An empty one is satisfied by nothing. */
 export function policyOf(entity: Entity): { readonly hash: HashName; readonly digest: Uint8Array } | undefined {
   const area =
     entity.kind === 'object' ? entity.object.area.value : entity.kind === 'nv' ? entity.index.public : undefined;
-  return area && area.authPolicy.length > 0 ? { hash: area.nameAlg, digest: area.authPolicy } : undefined;
+  return area && { hash: area.nameAlg, digest: area.authPolicy };
 }
 
 /** Whether a wrong authorization would count for the dictionary-attack protection. Part 1, 19.8. */

@@ -56,7 +56,8 @@ async function perform(machine: Machine, frame: CommandFrame): Promise<Answer<Ui
   if (!clear.ok) return clear;
   const request = decode(command.request, clear.value);
   if (!request.ok) return refuseParameters(command.request, clear.value, request.fault);
-  machine.shutdown = undefined;
+  // what is done after TPM2_Shutdown undoes it
+  if (machine.started) machine.shutdown = undefined;
   const done = await handler.run(machine, entities, request.value as never);
   if (!done.ok) return done;
 

@@ -1,6 +1,6 @@
 import { concat, toHex } from '@sekimori/bytes';
 import { curveWidth, type PublicKey } from '@sekimori/crypto-core';
-import { kdfa, type PublicArea, pointOf, publicArea, type TpmtPublic } from '@sekimori/tpm2';
+import { kdfa, NO_SENSITIVE, type PublicArea, pointOf, publicArea, type TpmtPublic } from '@sekimori/tpm2';
 import { ecKeyFrom } from './curves.ts';
 import type { Hierarchy } from './hierarchies.ts';
 import type { Machine } from './machine.ts';
@@ -8,21 +8,21 @@ import { type ObjectKey, objectOf, type TpmObject } from './objects.ts';
 import { isRsaKeySize } from './template.ts';
 
 /**
- * The primary object of a hierarchy and a template that `unusableTemplate` let pass: the same key each time, until the seed
- * changes. Part 1, 26.4.
+ * The primary object of a hierarchy, a template that `unusableTemplate` let pass and the caller's data: the same key each
+ * time, until the seed changes. Part 1, 26.4.
  */
 export async function primaryObject(
   machine: Machine,
   hierarchy: Hierarchy,
   template: PublicArea,
-  auth?: Uint8Array,
+  sensitive = NO_SENSITIVE,
 ): Promise<TpmObject> {
   const { crypto } = machine;
-  const templateHash = crypto.hash('sha256', template.bytes);
+  const templateHash = crypto.hash('sha256', concat(template.bytes, sensitive.data));
   const key = await primaryKey(machine, hierarchy, template.value, templateHash);
   const { publicKey } = key.type === 'rsa' ? key.privateKey : key.ecKey.privateKey;
   const area = publicArea({ ...template.value, unique: uniqueOf(publicKey) });
-  return objectOf(crypto, { area, hierarchy: hierarchy.handle, key, ...(auth && { auth }) });
+  return objectOf(crypto, { area, hierarchy: hierarchy.handle, key, auth: sensitive.userAuth });
 }
 
 async function primaryKey(

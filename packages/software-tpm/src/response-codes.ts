@@ -20,7 +20,6 @@ export const RC = {
   cpHash: 0x151,
   attributes: 0x082,
   value: 0x084,
-  hierarchy: 0x085,
   mode: 0x089,
   type: 0x08a,
   handle: 0x08b,

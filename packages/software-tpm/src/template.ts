@@ -1,7 +1,7 @@
 import { hashLength } from '@sekimori/crypto-core';
 import type { Failed } from '@sekimori/result';
 import type { TpmtPublic } from '@sekimori/tpm2';
-import { inParameter, RC, type Refusal } from './response-codes.ts';
+import { inParameter, RC, type Refusal, refuse } from './response-codes.ts';
 
 /** TPM2_CreatePrimary's second parameter. */
 const IN_PUBLIC = 2;
@@ -46,7 +46,7 @@ function unusableKey({ parameters }: TpmtPublic): Failed<Refusal> | undefined {
   if (parameters.is === 'rsa') {
     const { keyBits, exponent } = parameters.value;
     if (!isRsaKeySize(keyBits)) return wrong(RC.value);
-    return exponent === 0 || exponent === 65537 ? undefined : wrong(RC.range);
+    return exponent === 0 || exponent === 65537 ? undefined : refuse(RC.range);
   }
   return parameters.is === 'ecc' && parameters.value.kdf.scheme !== 'null' ? wrong(RC.kdf) : undefined;
 }

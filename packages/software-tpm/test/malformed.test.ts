@@ -1,6 +1,6 @@
 import { concat, u32be } from '@sekimori/bytes';
 import { AK_ECC_P256, COMMANDS, type CommandName, MAX_FRAME, NO_SENSITIVE, SRK_ECC_P256, TPM_RH } from '@sekimori/tpm2';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import fuzz from '../fuzz/command.ts';
 import { crypto, described, flipped, NONE, PASSWORD, rawCommand, softwareTpm } from './tpms.ts';
 
@@ -38,6 +38,7 @@ const resized = (command: Uint8Array) => concat(command.subarray(0, 2), u32be(co
 describe.each(Object.keys(COMMANDS_TO_SPOIL))('%s spoilt', (name) => {
   const command = COMMANDS_TO_SPOIL[name] as Uint8Array;
   const { transport } = softwareTpm();
+  beforeAll(() => transport.transmit(created(AK_ECC_P256)));
 
   it('is refused at every length but its own', async () => {
     for (let length = 0; length < command.length; length++) {

@@ -54,8 +54,11 @@ export async function send<Name extends CommandName>(
   name: Name,
   call: RawCall<Name>,
 ): Promise<ResponseFrame> {
-  const response = await transport.transmit(rawCommand(name, call));
-  return expectOk(decodeResponse(name, call.authorizations?.length ?? 0, response));
+  for (;;) {
+    const response = await transport.transmit(rawCommand(name, call));
+    const decoded = expectOk(decodeResponse(name, call.authorizations?.length ?? 0, response));
+    if (!explainResponseCode(decoded.responseCode).retry) return decoded;
+  }
 }
 
 /** 'TPM_RC_VALUE parameter 2', or 'TPM_RC_SUCCESS'. */

@@ -1,6 +1,7 @@
 import {
   type AuditDraft,
   type AuditEntry,
+  type Checkpoint,
   EMPTY_LOG,
   type Hashing,
   type JsonValue,
@@ -21,13 +22,15 @@ export function auditLog<Tables extends AuditTables>(
 ): { readonly append: Append<Tables>; readonly audit: AuditStore } {
   const auditOf = (tables: Kysely<Tables>) => tables as unknown as Kysely<AuditTables>;
 
-  const head = async (tables: Kysely<Tables>) =>
-    (await auditOf(tables)
+  const head = async (tables: Kysely<Tables>): Promise<Checkpoint> => {
+    const query = auditOf(tables)
       .selectFrom('audit_entry')
-      .select(['number as index', 'hash'])
+      .select(['number', 'hash'])
       .orderBy('number', 'desc')
-      .limit(1)
-      .executeTakeFirst()) ?? EMPTY_LOG;
+      .limit(1);
+    const last = await query.executeTakeFirst();
+    return last ? { index: last.number, hash: last.hash } : EMPTY_LOG;
+  };
 
   const append: Append<Tables> = async (tables, ...drafts) => {
     let last = await head(tables);

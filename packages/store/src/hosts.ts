@@ -98,6 +98,7 @@ export interface HostStore {
   revokeHost(command: HostRevocation): Promise<Result<HostRecord, Fault<'unknown-host'>>>;
   host(id: string): Promise<HostRecord | undefined>;
   hostByName(name: string): Promise<HostRecord | undefined>;
+  countHosts(): Promise<Readonly<Record<HostState, number>>>;
   /** By name, from the one after `after`. */
   hosts(page: {
     readonly state?: HostState;

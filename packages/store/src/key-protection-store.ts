@@ -48,6 +48,7 @@ export interface KeyProtectionStore extends AuditStore {
     readonly release: NewRelease;
     readonly audit: AuditDraft;
   }): Promise<Result<ReleaseRecord, Fault<'duplicate-release'>>>;
+  countReleases(): Promise<number>;
   /** In order, from the sequence after `after` (0: from the start). */
   releases(page: { readonly after: number; readonly limit: number }): Promise<readonly ReleaseRecord[]>;
   /** Enabled. The first one is the primary. */

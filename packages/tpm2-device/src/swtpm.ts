@@ -22,8 +22,9 @@ const MAX_SOCKET_PATH = 108;
 
 /** Whether the programs of swtpm and swtpm-tools are here. */
 export function swtpmAvailable(): boolean {
+  // `swtpm_setup --version` prints it and exits with 1
   return ['swtpm', 'swtpm_setup'].every(
-    (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0,
+    (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined,
   );
 }
 

@@ -43,8 +43,15 @@ const PCR = 16;
 const PCR_SELECTION = { bank: 'sha256', indices: [PCR] } as const;
 const DIGEST = new Uint8Array(32).fill(0xd1);
 
-/** What every TPM must do for this client, whether it is hardware, swtpm or ours. */
-export function tpmContract(name: string, open: () => Promise<TpmUnderTest>): void {
+/**
+ * What every TPM must do for this client, whether it is hardware, swtpm or ours. A resource manager in between answers
+ * commands for unknown handles itself, in its own words.
+ */
+export function tpmContract(
+  name: string,
+  open: () => Promise<TpmUnderTest>,
+  options: { readonly resourceManager?: true } = {},
+): void {
   describe(`TPM: ${name}`, () => {
     let under: TpmUnderTest;
     let tpm: Tpm;
@@ -263,8 +270,9 @@ export function tpmContract(name: string, open: () => Promise<TpmUnderTest>): vo
     it('forgets PCRs and the NULL hierarchy at a reset, and counts it', async () => {
       const quoted = () =>
         withAk(async (ak) => attestOf(expectOk(await quoteWithPcrs(tpm, ak, FIRMWARE, DIGEST)).attest));
-      expectOk(await extendPcr(tpm, 11, 'sha256', DIGEST));
-      const selection = { bank: 'sha256', indices: [11] } as const;
+      // Not 11: a booted machine has something in it after a reset too.
+      expectOk(await extendPcr(tpm, 12, 'sha256', DIGEST));
+      const selection = { bank: 'sha256', indices: [12] } as const;
       const key = async () => toHex(expectOk(publicKeyOf(crypto, (await nullPrimary()).publicArea)).spki);
       const nullPrimary = async () =>
         keeping(expectOk(await createPrimary(tpm, TPM_RH.null, SRK_ECC_P256)), async (made) => made);
@@ -276,7 +284,7 @@ export function tpmContract(name: string, open: () => Promise<TpmUnderTest>): vo
       expect(after.clockInfo.resetCount).toBe(before.clockInfo.resetCount + 1);
       expect(after.clockInfo.restartCount).toBe(0);
       expect(await withAk(async (made) => toHex(made.name))).toBe(ak);
-      expect(toHex(expectOk(await readPcrs(tpm, selection)).get(11)!)).toBe('00'.repeat(32));
+      expect(toHex(expectOk(await readPcrs(tpm, selection)).get(12)!)).toBe('00'.repeat(32));
     });
 
     it('keeps a secret between client and key: HMAC session, both parameters encrypted', async () => {
@@ -366,7 +374,7 @@ export function tpmContract(name: string, open: () => Promise<TpmUnderTest>): vo
       await ek.release();
     });
 
-    it('names what it blames', async () => {
+    it.skipIf(options.resourceManager)('names what it blames', async () => {
       expect(await readPublic(tpm, 0x80fffffe)).toMatchObject({
         fault: { code: 'tpm-error', command: 'ReadPublic', response: { about: { part: 'handle', number: 1 } } },
       });

@@ -1,4 +1,5 @@
-import { readDer, readDerPrefix, der, sameKey } from '@sekimori/crypto-core';
+import { sameKey } from '@sekimori/crypto-core';
+import { certificateFromNv, parseCertificate } from '@sekimori/pki';
 import { type Fault, fail, ok } from '@sekimori/result';
 import type { Tpm, TpmResult } from './client.ts';
 import { TPM_RH, WELL_KNOWN } from './handles.ts';
@@ -46,8 +47,9 @@ export async function openEndorsementKey(
   const place = PLACES[kind];
   const stored = await readNv(tpm, place.certificate);
   if (!stored.ok) return stored;
-  const certificate = trimCertificate(stored.value);
-  if (!certificate) return fail('endorsement-certificate', `NV index 0x${place.certificate.toString(16)} holds none`);
+  const found = certificateFromNv(stored.value);
+  if (!found.ok) return fail('endorsement-certificate', found.fault.detail, { cause: found.fault });
+  const certificate = found.value;
 
   const persistent = await readPublic(tpm, place.persistent);
   if (persistent.ok && isFor(tpm, certificate, persistent.value.publicArea))
@@ -60,24 +62,9 @@ export async function openEndorsementKey(
   return fail('endorsement-key-mismatch', `no ${kind} endorsement key of this TPM is the one in its certificate`);
 }
 
-/** A header of PC Client 1.2 style (10 01 00, length) may precede the certificate, padding (00 or ff) may follow it. */
-export function trimCertificate(stored: Uint8Array): Uint8Array | undefined {
-  const headed = stored[0] === 0x10 && stored[1] === 0x01 && stored[2] === 0x00;
-  const outer = readDerPrefix(headed ? stored.subarray(5) : stored);
-  return outer.ok && outer.value.tag === der.TAG.sequence ? outer.value.bytes : undefined;
-}
-
 function isFor(tpm: Tpm, certificate: Uint8Array, area: PublicArea): boolean {
-  const spki = spkiIn(certificate);
-  const certified = spki && tpm.crypto.publicKey({ type: 'spki', der: spki });
+  const parsed = parseCertificate(certificate);
+  const certified = parsed.ok ? parsed.value.publicKey(tpm.crypto) : parsed;
   const own = publicKeyOf(tpm.crypto, area);
-  return certified?.ok === true && own.ok && sameKey(certified.value, own.value);
-}
-
-/** SubjectPublicKeyInfo: the field after version, serial, algorithm, issuer, validity and subject. RFC 5280, 4.1. */
-function spkiIn(certificate: Uint8Array): Uint8Array | undefined {
-  const outer = readDer(certificate);
-  const parts = outer.ok ? der.children(outer.value) : outer;
-  const tbs = parts.ok && parts.value[0] ? der.children(parts.value[0]) : undefined;
-  return tbs?.ok === true ? tbs.value[6]?.bytes : undefined;
+  return certified.ok && own.ok && sameKey(certified.value, own.value);
 }

@@ -79,7 +79,6 @@ export {
   type EndorsementKeyKind,
   type CertifiedEndorsementKey,
   openEndorsementKey,
-  trimCertificate,
 } from './endorsement.ts';
 export {
   MAX_FRAME,

@@ -27,6 +27,8 @@ export const BOOTS = [
 ] as const;
 export type BootName = (typeof BOOTS)[number];
 
+const BUILD = fileURLToPath(new URL('../scripts/build.sh', import.meta.url));
+
 /** The folder with the built disks and the authority that certifies the lab's TPMs. */
 export interface Lab {
   readonly folder: string;
@@ -37,7 +39,8 @@ export interface Lab {
  * The folder is `$LAB`, by default `sekimori-lab` in the folder for temporary files.
  */
 export async function buildLab(boots: readonly BootName[] = BOOTS): Promise<Lab> {
-  return { folder: (await script('build.sh', boots)).trim() };
+  const { stdout } = await promisify(execFile)('sh', [BUILD, ...boots]);
+  return { folder: stdout.trim() };
 }
 
 /** The programs and files a measured boot needs and this machine lacks; `npm run test:lab` installs them. */
@@ -59,11 +62,4 @@ export function missingParts(): string[] {
     ),
     ...files.filter((file) => !isThere(file)),
   ];
-}
-
-/** Runs one of our shell scripts to its end and gives what it printed. */
-export async function script(name: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const file = fileURLToPath(new URL(`../scripts/${name}`, import.meta.url));
-  const { stdout } = await promisify(execFile)('sh', [file, ...args], { env: { ...process.env, ...env } });
-  return stdout;
 }

@@ -3,7 +3,8 @@ import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { type BootName, FIRMWARE, type Keys, type Lab, script } from './build.ts';
+import { manufactureSwtpm } from '@sekimori/tpm2-device/swtpm';
+import { type BootName, FIRMWARE, type Keys, type Lab } from './build.ts';
 import { type Running, start, until } from './processes.ts';
 import { relayTpm } from './relay.ts';
 
@@ -47,7 +48,8 @@ export async function startMeasuredGuest(options: {
   await rm(run, { recursive: true, force: true });
   await rm(evidence, { recursive: true, force: true });
   for (const folder of [run, evidence]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (!(await exists(join(tpm, 'tpm2-00.permall')))) await script('vtpm.sh', [tpm], { LAB: lab.folder });
+  const caDir = join(lab.folder, 'ca');
+  if (!(await exists(join(tpm, 'tpm2-00.permall')))) await manufactureSwtpm({ stateDir: tpm, caDir });
   const firmware = FIRMWARE[boot.split('-')[1] as Keys];
   // fresh variables each time: the firmware writes its boot order to them, and PCR 1 would change
   await copyFile(join('/usr/share/OVMF', firmware.variables), join(run, 'variables.fd'));
@@ -67,8 +69,8 @@ export async function startMeasuredGuest(options: {
       tpmSocket,
       evidence,
       endorsementAuthority: {
-        issuer: join(lab.folder, 'ca', 'issuercert.pem'),
-        root: join(lab.folder, 'ca', 'swtpm-localca-rootca-cert.pem'),
+        issuer: join(caDir, 'issuercert.pem'),
+        root: join(caDir, 'swtpm-localca-rootca-cert.pem'),
       },
       stop: async () => {
         relay.close();

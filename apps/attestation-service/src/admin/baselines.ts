@@ -1,3 +1,4 @@
+import { randomUuid } from '@sekimori/crypto-core';
 import { fromHex } from '@sekimori/bytes';
 import type { JsonValue } from '@sekimori/audit-log';
 import { type AcceptedLog, parseEventLog, reconcile } from '@sekimori/event-log';
@@ -6,7 +7,6 @@ import type { BaselineShape } from '@sekimori/protocol';
 import { describeFault, expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { BaselineRecord, VerdictRecord } from '@sekimori/store';
 import type { AttestationDeps } from '../deps.ts';
-import { uuid } from '../ids.ts';
 import type { Act } from './hosts.ts';
 
 const MAX_LISTED = 1000;
@@ -34,7 +34,7 @@ export const captureBaseline =
     const boot = acceptedAgain(deps, latest, bytes);
     if (!boot.ok) return fail('policy-denied', `its boot log does not explain the quote: ${describeFault(boot.fault)}`);
     const at = deps.clock.now();
-    const id = uuid(deps.crypto);
+    const id = randomUuid(deps.crypto);
     const baseline = capture(boot.value.log, boot.value.quote, { id, name: request.name, at });
     if (!baseline.ok) return fail('policy-denied', describeFault(baseline.fault));
     const added = await deps.store.addBaseline({

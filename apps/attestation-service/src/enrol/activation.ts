@@ -1,12 +1,11 @@
 import { toHex } from '@sekimori/bytes';
-import { Secret } from '@sekimori/crypto-core';
+import { Secret, randomUuid } from '@sekimori/crypto-core';
 import type { ActivationReply, HostStatus } from '@sekimori/protocol';
 import { activationProof, AttestationKey, EndorsementKey } from '@sekimori/quote-verifier';
 import { describeFault, expectOk, fail, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
 import { makeCredential } from '@sekimori/tpm2';
 import type { AttestationDeps } from '../deps.ts';
-import { uuid } from '../ids.ts';
 import { hostStatus, readBytes, toBase64Url } from '../wire.ts';
 
 type OpenRefusal = RefusalFault<
@@ -52,7 +51,7 @@ export const openActivation =
     const at = deps.clock.now();
     const expiresAt = new Date(at.getTime() + 1000 * deps.settings.activationSeconds);
     const opened = await deps.store.openActivation({
-      activationId: uuid(deps.crypto),
+      activationId: randomUuid(deps.crypto),
       hostId: host.id,
       attestationKey: { public: akPublic.value, name },
       expiresAt,

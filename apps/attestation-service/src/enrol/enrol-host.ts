@@ -1,4 +1,4 @@
-import { sameKey } from '@sekimori/crypto-core';
+import { sameKey, randomUuid } from '@sekimori/crypto-core';
 import { type Certificate, checkEndorsementCertificate, parseCertificate } from '@sekimori/pki';
 import type { EnrolRequest, HostStatus } from '@sekimori/protocol';
 import { EndorsementKey } from '@sekimori/quote-verifier';
@@ -6,7 +6,6 @@ import { describeFault, fail, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
 import type { NewHost } from '@sekimori/store';
 import type { AttestationDeps } from '../deps.ts';
-import { uuid } from '../ids.ts';
 import { trustedRoots } from '../trust.ts';
 import { hostStatus, readBytes } from '../wire.ts';
 
@@ -41,7 +40,7 @@ export const enrolHost =
     const [first, ...others] = keys;
     if (!first) return fail('malformed-request', 'no endorsement key');
     const host = {
-      id: uuid(deps.crypto),
+      id: randomUuid(deps.crypto),
       name: request.name,
       endorsementKeys: [first, ...others] as const,
       properties: request.properties,

@@ -1,5 +1,6 @@
 import { fromUtf8 } from '@sekimori/bytes';
 import { type Result, fail, ok } from '@sekimori/result';
+import { characterOf, FORBIDDEN } from './characters.ts';
 import {
   XML_LIMITS,
   XML_NAMESPACE,
@@ -45,14 +46,10 @@ interface WrittenAttribute extends WrittenName {
   readonly value: string;
 }
 
-/** Characters that XML 1.0 section 2.2 does not allow; surrogates are paired, since the text came from UTF-8. */
-// oxlint-disable-next-line no-control-regex
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 const DECLARATION =
-  /^<\?xml[ \t\n]+version[ \t\n]*=[ \t\n]*(?:"1\.0"|'1\.0')(?:[ \t\n]+encoding[ \t\n]*=[ \t\n]*(?:"utf-8"|'utf-8'))?(?:[ \t\n]+standalone[ \t\n]*=[ \t\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\n]*\?>/i;
+  /^<\?xml[ \t\n]+version[ \t\n]*=[ \t\n]*(?:"1\.0"|'1\.0')(?:[ \t\n]+encoding[ \t\n]*=[ \t\n]*(?:"[Uu][Tt][Ff]-8"|'[Uu][Tt][Ff]-8'))?(?:[ \t\n]+standalone[ \t\n]*=[ \t\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\n]*\?>/;
 const LONGEST_DECLARATION = 256;
 const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:[!-~]*$/;
-const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', apos: "'", quot: '"' };
 const LONGEST_REFERENCE = 10;
 
 const NO_SCOPE: ReadonlyMap<string, string> = new Map();
@@ -155,10 +152,14 @@ class XmlReader {
   }
 
   #endTag(qualified: string): void {
+    const text = this.#text;
     const at = this.#at + 2;
-    this.#at = at + qualified.length;
-    this.#space();
-    if (!this.#text.startsWith(qualified, at) || this.#text.charCodeAt(this.#at) !== GREATER)
+    const end = at + qualified.length;
+    let same = 0;
+    while (same < qualified.length && text.charCodeAt(at + same) === qualified.charCodeAt(same)) same++;
+    this.#at = end;
+    if (text.charCodeAt(end) !== GREATER) this.#space();
+    if (same < qualified.length || text.charCodeAt(this.#at) !== GREATER)
       this.#stop(`not the end of <${qualified}>`, at);
     this.#at++;
   }
@@ -287,14 +288,4 @@ class XmlReader {
 function declaredPrefix(name: WrittenName): string | undefined {
   if (name.prefix === 'xmlns') return name.local;
   return name.qualified === 'xmlns' ? '' : undefined;
-}
-
-function characterOf(reference: string): string | undefined {
-  if (!reference.startsWith('#')) return Object.hasOwn(ENTITIES, reference) ? ENTITIES[reference] : undefined;
-  const digits = /^#(?:x([0-9A-Fa-f]+)|([0-9]+))$/.exec(reference);
-  if (!digits) return undefined;
-  const code = digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16);
-  if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
-  const character = String.fromCodePoint(code);
-  return FORBIDDEN.test(character) ? undefined : character;
 }

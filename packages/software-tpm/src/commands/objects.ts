@@ -25,9 +25,7 @@ export const objects = {
       if (unusable) return unusable;
       const { nameAlg } = inPublic.value;
       if (inSensitive.userAuth.length > hashLength(nameAlg)) return inParameter(1, RC.size);
-      // the data of a key comes from its seed
-      if (inSensitive.data.length > 0) return inParameter(1, RC.value);
-      const object = await primaryObject(machine, hierarchy, inPublic, inSensitive.userAuth);
+      const object = await primaryObject(machine, hierarchy, inPublic, inSensitive);
       const loaded = load(machine, object);
       if (!loaded.ok) return loaded;
       const { selection, values } = machine.pcrs.select(creationPCR);
@@ -65,7 +63,8 @@ export const objects = {
       const isPlatform = hierarchy.name === 'platform';
       if (handleType(persistentHandle) !== 'persistent') return inParameter(1, RC.value);
       if (persistentHandle >= FIRST_PLATFORM_HANDLE !== isPlatform) return inParameter(1, RC.range);
-      if (object.hierarchy === TPM_RH.null) return inHandle(2, RC.hierarchy);
+      // objects of the NULL hierarchy are temporary
+      if (object.hierarchy === TPM_RH.null) return inHandle(2, RC.attributes);
       if (handleType(handle) === 'persistent') {
         if (handle !== persistentHandle) return inHandle(2, RC.handle);
         machine.persistents.delete(handle);

@@ -53,6 +53,13 @@ export function sqlHosts(database: Database<AttestationTables>, append: Append<A
     host: (id) => database.read((tables) => hostBy(tables, 'id', id)),
     hostByName: (name) => database.read((tables) => hostBy(tables, 'name', name)),
 
+    countHosts: () =>
+      database.read(async (tables) => {
+        const counted = tables.selectFrom('host').select(['state', ({ fn }) => fn.countAll<number>().as('count')]);
+        const rows = await counted.groupBy('state').execute();
+        const none = { pending: 0, approved: 0, active: 0, revoked: 0 };
+        return { ...none, ...Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)])) };
+      }),
     hosts: ({ state, after, limit }) =>
       database.read(async (tables) => {
         let page = tables.selectFrom('host').orderBy('name').limit(pageLimit(limit));

@@ -6,7 +6,10 @@ import type { Append } from '../audit.ts';
 import type { Database } from '../database.ts';
 import type { KeyProtectionTables, ReleaseColumns } from '../tables.ts';
 
-type Releases = Pick<KeyProtectionStore, 'recordRelease' | 'releases' | 'seenRevocationNumber' | 'seeRevocationNumber'>;
+type Releases = Pick<
+  KeyProtectionStore,
+  'recordRelease' | 'countReleases' | 'releases' | 'seenRevocationNumber' | 'seeRevocationNumber'
+>;
 
 export function sqlReleases(database: Database<KeyProtectionTables>, append: Append<KeyProtectionTables>): Releases {
   return {
@@ -32,6 +35,11 @@ export function sqlReleases(database: Database<KeyProtectionTables>, append: App
         return ok(releaseOf(row));
       }),
 
+    countReleases: () =>
+      database.read(async (tables) => {
+        const counted = tables.selectFrom('release').select(({ fn }) => fn.countAll<number>().as('count'));
+        return Number((await counted.executeTakeFirst())?.count ?? 0);
+      }),
     releases: ({ after, limit }) =>
       database.read(async (tables) => {
         const query = tables.selectFrom('release').selectAll().where('sequence', '>', after).orderBy('sequence');

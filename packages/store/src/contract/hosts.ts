@@ -136,6 +136,7 @@ export function hostsContract(open: () => Promise<AttestationStore>): void {
       await approved(store, 4);
       const names = async (page: Parameters<AttestationStore['hosts']>[0]) =>
         (await store.hosts(page)).map((host) => host.name);
+      expect(await store.countHosts()).toEqual({ pending: 3, approved: 1, active: 0, revoked: 0 });
       expect(await names({ limit: 10 })).toEqual(['node1', 'node2', 'node3', 'node4']);
       expect(await names({ limit: 2, after: 'node1' })).toEqual(['node2', 'node3']);
       expect(await names({ limit: 10, state: 'approved' })).toEqual(['node4']);

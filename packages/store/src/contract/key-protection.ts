@@ -63,6 +63,7 @@ export function keyProtectionStoreContract(
       }
       expect(await store.recordRelease(release(1))).toMatchObject(faultOf('duplicate-release'));
       const all = await store.releases({ after: 0, limit: 10 });
+      expect(await store.countReleases()).toBe(all.length);
       expect(all.map(({ id }) => id)).toEqual([uuid(3), uuid(1), uuid(2)]);
       expect(await store.releases({ after: all[1]!.sequence, limit: 10 })).toEqual([all[2]]);
       expect(await store.auditEntries({ after: 0, limit: 10 })).toHaveLength(3);

@@ -1,5 +1,5 @@
 import { fail, ok } from '@sekimori/result';
-import type { HostStore } from '../hosts.ts';
+import type { HostState, HostStore } from '../hosts.ts';
 import { pageLimit } from '../paging.ts';
 import { approve, enrol, revoke } from '../transitions.ts';
 import type { Append } from './audit.ts';
@@ -46,6 +46,15 @@ export function memoryHosts(state: State, append: Append): HostStore {
     },
     host: async (id) => structuredClone(state.hosts.get(id)),
     hostByName: async (name) => structuredClone(all().find((host) => host.name === name)),
+    countHosts: async () => {
+      const count = (wanted: HostState) => all().filter((host) => host.state === wanted).length;
+      return {
+        pending: count('pending'),
+        approved: count('approved'),
+        active: count('active'),
+        revoked: count('revoked'),
+      };
+    },
     hosts: async ({ state: wanted, after, limit }) =>
       structuredClone(
         all()

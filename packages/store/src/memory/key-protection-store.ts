@@ -24,6 +24,7 @@ export function memoryKeyProtectionStore(crypto: Hashing): KeyProtectionStore {
       releases.push(record);
       return ok(structuredClone(record));
     },
+    countReleases: async () => releases.length,
     releases: async ({ after, limit }) => structuredClone(releases.slice(after, after + pageLimit(limit))),
     addGuardian: async ({ guardian, audit: draft }) => {
       if (guardians.has(guardian.fingerprint)) return fail('duplicate-guardian', 'this guardian is known');

@@ -1,8 +1,8 @@
 import { toHex } from '@sekimori/bytes';
-import type { Crypto } from '@sekimori/crypto-core';
+import type { Crypto } from './crypto.ts';
 
-/** A random UUID (RFC 9562, version 4). */
-export function uuid(crypto: Crypto): string {
+/** A random UUID. RFC 9562 section 5.4 (version 4). */
+export function randomUuid(crypto: Pick<Crypto, 'random'>): string {
   const bytes = Uint8Array.from(crypto.random(16));
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;

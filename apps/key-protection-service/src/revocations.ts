@@ -1,0 +1,84 @@
+import type { Crypto, PublicKey } from '@sekimori/crypto-core';
+import { type RevocationStatement, verifyRevocationStatement } from '@sekimori/health-certificate';
+import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
+import type { Clock, Logger } from '@sekimori/service-kit';
+import type { KeyProtectionStore } from '@sekimori/store';
+
+/** With a statement older than this nothing is released: it is what makes a revocation work within seconds. */
+export const MAX_AGE_SECONDS = 30;
+
+export interface RevocationDeps {
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly store: Pick<KeyProtectionStore, 'seeRevocationNumber'>;
+  /** The attestation service's identifier and pinned signers. */
+  readonly issuer: string;
+  readonly signers: readonly PublicKey[];
+  /** Fetches the newest signed statement. */
+  readonly fetchStatement: () => Promise<string>;
+}
+
+/** What is revoked, as far as this service knows; trust in it is a lease that every failure lets lapse. */
+export class Revocations {
+  readonly #deps: RevocationDeps;
+  #newest:
+    | {
+        readonly statement: RevocationStatement;
+        readonly serials: ReadonlySet<string>;
+        readonly hosts: ReadonlySet<string>;
+      }
+    | undefined;
+
+  constructor(deps: RevocationDeps) {
+    this.#deps = deps;
+  }
+
+  /** Asks for the newest statement. One that does not verify, or goes back, changes nothing: the last one ages. */
+  async refresh(): Promise<void> {
+    const { crypto, issuer, signers, store, logger, fetchStatement } = this.#deps;
+    const verified = verifyRevocationStatement(crypto, await fetchStatement(), { issuer, signers });
+    if (!verified.ok) {
+      logger.warn({ fault: describeFault(verified.fault) }, 'a revocation statement was refused');
+      return;
+    }
+    const statement = verified.value;
+    const older = this.#newest && statement.at.getTime() < this.#newest.statement.at.getTime();
+    const seen = await store.seeRevocationNumber(issuer, statement.number);
+    if (!seen.ok || older) {
+      logger.warn({ number: statement.number }, 'a revocation statement went back and was refused');
+      return;
+    }
+    this.#newest = { statement, serials: new Set(statement.serials), hosts: new Set(statement.hosts) };
+  }
+
+  /** The lists to decide by, or `revocations-stale`: then nothing may be released. */
+  current(): Result<
+    { readonly isRevoked: (serial: string, hostId: string) => boolean; readonly denyIssuedBefore?: Date },
+    Fault<'revocations-stale'>
+  > {
+    const newest = this.#newest;
+    const age = this.ageSeconds;
+    if (!newest || age === undefined) return fail('revocations-stale', 'no revocation statement has arrived yet');
+    // Clocks may differ a little; a statement from further in the future is not believed either.
+    if (!(Math.abs(age) <= MAX_AGE_SECONDS))
+      return fail(
+        'revocations-stale',
+        `the newest revocation statement is ${Math.round(age)} s old, ${MAX_AGE_SECONDS} at most`,
+      );
+    const { denyIssuedBefore } = newest.statement;
+    return ok({
+      isRevoked: (serial, hostId) => newest.serials.has(serial) || newest.hosts.has(hostId),
+      ...(denyIssuedBefore ? { denyIssuedBefore } : {}),
+    });
+  }
+
+  get number(): number {
+    return this.#newest?.statement.number ?? 0;
+  }
+
+  /** Undefined before the first statement. */
+  get ageSeconds(): number | undefined {
+    return this.#newest && (this.#deps.clock.now().getTime() - this.#newest.statement.at.getTime()) / 1000;
+  }
+}
