@@ -1,6 +1,6 @@
 import type { Crypto } from '@sekimori/crypto-core';
 import type { Level } from '@sekimori/health-certificate';
-import type { GuardianKeys } from '@sekimori/key-protector';
+import type { GuardianCache, GuardianKeys } from '@sekimori/key-protector';
 import type { Certificate } from '@sekimori/pki';
 import type { Clock } from '@sekimori/service-kit';
 import type { KeyProtectionStore } from '@sekimori/store';
@@ -13,6 +13,8 @@ export interface KeyProtectionDeps {
   readonly clock: Clock;
   /** Enabled pairs, the primary first. */
   readonly guardians: readonly [GuardianKeys, ...GuardianKeys[]];
+  /** Certificates and signatures of guardians that were verified before. */
+  readonly cache: GuardianCache;
   /** The primary's metadata document, as it is published. */
   readonly metadata: Uint8Array;
   /** Trusted one by one; the CA above them proves nothing here. */

@@ -4,7 +4,7 @@ import { nodeTransport } from '@sekimori/client/node';
 import type { PublicKey } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { parseKeyName, softwareKeyStore } from '@sekimori/hsm';
-import { GuardianKeys, parseGuardianMetadata } from '@sekimori/key-protector';
+import { GuardianCache, GuardianKeys, parseGuardianMetadata } from '@sekimori/key-protector';
 import { type Certificate, certificatesFromPem } from '@sekimori/pki';
 import { attestationRoutes, keyProtectionRoutes } from '@sekimori/protocol';
 import { describeFault, type Fault, ok, type Result } from '@sekimori/result';
@@ -73,6 +73,7 @@ export async function startKeyProtectionService(
     store,
     clock,
     guardians: [guardian.value.keys],
+    cache: new GuardianCache(),
     metadata: guardian.value.metadata,
     signers: signers.value,
     revocations,

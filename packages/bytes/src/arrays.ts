@@ -13,7 +13,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
 
 /** A copy that shares no memory: what was checked is what is used later. */
 export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(bytes);
+  return new Uint8Array(bytes);
 }
 
 /** For public values. Secrets and MACs are compared with equalConstantTime. */

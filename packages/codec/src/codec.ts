@@ -28,7 +28,7 @@ export function decodePrefix<T>(
   codec: Codec<T>,
   bytes: Uint8Array,
 ): Result<{ readonly value: T; readonly length: number }, Fault<'malformed'>> {
-  const reader = new Reader(Uint8Array.from(bytes));
+  const reader = new Reader(new Uint8Array(bytes));
   try {
     const value = codec.read(reader);
     return ok({ value, length: reader.offset });

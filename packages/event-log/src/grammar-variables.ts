@@ -3,7 +3,7 @@ import { faultAt, type LogFault, logFault } from './fault.ts';
 import type { ReadEvent } from './read-event.ts';
 
 export const EFI_GLOBAL_VARIABLE = '8be4df61-93ca-11d2-aa0d-00e098032b8c';
-export const EFI_IMAGE_SECURITY_DATABASE = 'd719b2cb-3d3a-4596-a3bc-dad00e67656f';
+const EFI_IMAGE_SECURITY_DATABASE = 'd719b2cb-3d3a-4596-a3bc-dad00e67656f';
 
 /** What firmware always measures, also where Secure Boot is off and the variable is empty. PFP 1.06, 3.3.4.8. */
 const ALWAYS = [

@@ -116,7 +116,7 @@ export function statedLocality(log: EventLog): Result<StartupLocality | undefine
 }
 
 /** PCRs 17 to 22 begin with ones, all others with zeros, but for the locality in PCR 0. PTP 1.06, 3.3.4. */
-export function startValue(bank: HashName, pcr: number, locality: StartupLocality): Uint8Array<ArrayBuffer> {
+function startValue(bank: HashName, pcr: number, locality: StartupLocality): Uint8Array<ArrayBuffer> {
   const value = new Uint8Array(hashLength(bank)).fill(pcr >= 17 && pcr <= 22 ? 0xff : 0);
   if (pcr === 0) value[value.length - 1] = locality;
   return value;

@@ -130,18 +130,19 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
     ),
   );
   const methodsOf = methodsByAddress(routes);
-  app.setNotFoundHandler((request, reply) => {
+  const sendNotFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const methods = methodsOf(request.url.split('?', 1)[0] as string);
     if (methods.length === 0) return send(request, reply, { code: 'not-found', detail: 'there is no such route' });
     void reply.header('allow', methods.join(', '));
     return send(request, reply, { code: 'method-not-allowed', detail: `this route knows ${methods.join(', ')}` });
-  });
+  };
+  app.setNotFoundHandler(sendNotFound);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(headersOf(request));
     if (closing) return send(request, reply, { code: 'not-ready', detail: 'the service is stopping' });
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined)
       return send(request, reply, { code: 'malformed-request', detail: 'the Host header is missing' });
-    return undefined;
+    return request.is404 ? sendNotFound(request, reply) : undefined; // before its body is read
   });
   app.addHook('onSend', async (_request, reply) => {
     if (closing) void reply.header('connection', 'close');

@@ -74,6 +74,8 @@ describe('each route', () => {
       '/%2e%2e/etc',
     ])
       expect([path, (await ask(server, 'GET', path)).json]).toMatchObject([path, { code: 'not-found', status: 404 }]);
+    const unread = { body: 'x'.repeat(5000), headers: { 'content-type': 'text/plain' } };
+    expect((await ask(server, 'POST', '/v1', unread)).json).toMatchObject({ code: 'not-found' });
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND']) {
       const answer = await ask(server, method, '/v1/notes');
       expect([method, answer.status, answer.json['code']]).toEqual([method, 405, 'method-not-allowed']);

@@ -2,12 +2,12 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
-  createECDH,
   createHmac,
   createPrivateKey,
   createPublicKey,
   diffieHellman,
   generateKeyPair,
+  generateKeyPairSync,
   hash,
   hkdfSync,
   type KeyObject,
@@ -74,18 +74,9 @@ export const nodeCrypto: Crypto = {
     }
   },
   agreeEphemeral: (peer) => {
-    const ecdh = createECDH(OPENSSL_CURVE[peer.curve]);
-    const point = ecdh.generateKeys();
-    const width = curveWidth(peer.curve);
-    const own = importPublic({
-      type: 'ec',
-      curve: peer.curve,
-      x: point.subarray(1, 1 + width),
-      y: point.subarray(1 + width),
-    });
-    if (!own.ok || own.value.type !== 'ec') throw new Error('a fresh key was refused');
-    const shared = ecdh.computeSecret(Buffer.concat([Buffer.of(4), peer.x, peer.y]));
-    return { publicKey: own.value, sharedSecret: secretAndWipe(shared) };
+    const fresh = generateKeyPairSync('ec', { namedCurve: OPENSSL_CURVE[peer.curve] });
+    const sharedSecret = secretAndWipe(diffieHellman({ privateKey: fresh.privateKey, publicKey: keyObject(peer) }));
+    return { publicKey: ownPublicKey(fresh.publicKey, peer.curve), sharedSecret };
   },
   rsaOaepEncrypt: (key, oaepHash, label, plaintext) =>
     bare(
@@ -131,8 +122,14 @@ function importPublic(spec: PublicKeySpec): Result<PublicKey, Fault<'invalid-key
     const width = curveWidth(parts.curve);
     const [x, y] = [leftPad(parts.x, width), leftPad(parts.y, width)];
     if (!x || !y) return fail('invalid-key', `a coordinate is wider than ${parts.curve}`);
-    const bits = parts.curve === 'P-521' ? 521 : 8 * width;
-    key = { type: 'ec', curve: parts.curve, x, y, bits, spki: spkiOf({ type: 'ec', curve: parts.curve, x, y }) };
+    key = {
+      type: 'ec',
+      curve: parts.curve,
+      x,
+      y,
+      bits: bitsOf(parts.curve),
+      spki: spkiOf({ type: 'ec', curve: parts.curve, x, y }),
+    };
   }
   try {
     // OpenSSL refuses a point that is not on its curve
@@ -141,6 +138,20 @@ function importPublic(spec: PublicKeySpec): Result<PublicKey, Fault<'invalid-key
     return fail('invalid-key', 'the key was refused; is its point on the curve?');
   }
   return ok(key);
+}
+
+/** Of a key pair just made here, which needs no check. */
+function ownPublicKey(key: KeyObject, curve: CurveName): EcPublicKey {
+  const { x = '', y = '' } = key.export({ format: 'jwk' });
+  const point = { x: bare(Buffer.from(x, 'base64url')), y: bare(Buffer.from(y, 'base64url')) };
+  const parts = { type: 'ec', curve, ...point } as const;
+  const own: EcPublicKey = { ...parts, bits: bitsOf(curve), spki: spkiOf(parts) };
+  keyObjects.set(own, key);
+  return own;
+}
+
+function bitsOf(curve: CurveName): number {
+  return curve === 'P-521' ? 521 : 8 * curveWidth(curve);
 }
 
 function keyObject(key: PublicKey): KeyObject {

@@ -1,0 +1,123 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fromBase64, fromHex, toHex } from '@sekimori/bytes';
+import { decode, encode } from '@sekimori/codec';
+import { expectOk } from '@sekimori/result';
+import {
+  AK_RSA_2048,
+  type PublicArea,
+  publicArea,
+  qualifiedNameOf,
+  qualifiedNameOfPrimary,
+  TPM2B_PUBLIC,
+  TPM_RH,
+  TPMS_ATTEST,
+} from '@sekimori/tpm2';
+import { describe, expect, it } from 'vitest';
+import { AttestationKey, EndorsementKey, type ExpectedQuote, type PcrValue, VerifiedQuote } from '../src/index.ts';
+import { crypto } from './forger.ts';
+
+const CORPUS = resolve(process.env['SEKIMORI_CORPUS'] ?? join(import.meta.dirname, '../../../../shared/corpus'));
+const absent = !existsSync(join(CORPUS, 'lab-ovmf'));
+if (absent) console.warn('skipped: the corpus is not here; SEKIMORI_CORPUS names its folder');
+
+const SELECTION = { bank: 'sha256', indices: [...Array.from({ length: 16 }, (_, index) => index), 23] } as const;
+const BOOTS = [
+  'uki-plain',
+  'uki-plain-reboot',
+  'uki-plain-host2',
+  'uki-plain-3banks',
+  'uki-cmdline-changed',
+  'uki-initrd-changed',
+  'uki-snakeoil',
+  'shim-ms',
+  'shim-ms-ima',
+  'shim-ms-ima-rootkit',
+  'shim-plain',
+  'direct-plain',
+] as const;
+
+/** A recorded boot: its attestation key is a child of the endorsement key. */
+function recorded(boot: (typeof BOOTS)[number]) {
+  const read = (name: string) => Uint8Array.from(readFileSync(join(CORPUS, 'lab-ovmf', boot, name)));
+  const text = (name: string) => readFileSync(join(CORPUS, 'lab-ovmf', boot, name), 'utf8');
+  const ek = expectOk(EndorsementKey.check(crypto, read('ek.tpm2b_public')));
+  const akPublic = read('ak.tpm2b_public');
+  const akArea: PublicArea = expectOk(decode(TPM2B_PUBLIC, akPublic));
+  const ekQualified = qualifiedNameOfPrimary(crypto, ek.publicArea, TPM_RH.endorsement);
+  const values = new Map(
+    [...text('pcrs_sha256.txt').matchAll(/(\d+)\s*: 0x([0-9A-F]{64})/g)].map(([, index, value]) => [
+      Number(index),
+      fromHex(value!)!,
+    ]),
+  );
+  const pcrs: PcrValue[] = SELECTION.indices.map((index) => ({ index, value: values.get(index)! }));
+  return {
+    akPublic,
+    akName: read('ak.name'),
+    attestationKey: expectOk(AttestationKey.enrol(crypto, akPublic, qualifiedNameOf(crypto, akArea, ekQualified))),
+    evidence: { attest: read('quote.tpms_attest'), signature: read('quote.tpmt_signature'), pcrs },
+    extraData: fromHex(text('nonce.hex').trim())!,
+  };
+}
+
+describe.skipIf(absent)('recorded boots of the lab', () => {
+  it.each(BOOTS)('%s verifies, and not for another request, key, place or PCR value', (boot) => {
+    const { attestationKey, akPublic, akName, evidence, extraData } = recorded(boot);
+    const expected = { attestationKey, extraData, selection: SELECTION, previous: undefined };
+    const quote = expectOk(VerifiedQuote.verify(crypto, evidence, expected));
+    expect(quote.pcr(7)).toEqual(evidence.pcrs[7]!.value);
+    expect(toHex(attestationKey.name)).toBe(toHex(akName));
+
+    const code = (change: Partial<ExpectedQuote>, changed = evidence) => {
+      const outcome = VerifiedQuote.verify(crypto, changed, { ...expected, ...change });
+      return outcome.ok ? 'ok' : outcome.fault.code;
+    };
+    expect(code({ extraData: crypto.hash('sha256', extraData) })).toBe('quote-nonce');
+    expect(code({ attestationKey: expectOk(AttestationKey.enrol(crypto, akPublic)) })).toBe('quote-signer');
+    const otherBoot = boot === 'direct-plain' ? 'uki-plain' : 'direct-plain';
+    expect(code({ attestationKey: recorded(otherBoot).attestationKey })).toBe('quote-signature');
+    const pcrs = evidence.pcrs.map(({ index, value }) => ({
+      index,
+      value: index === 9 ? crypto.hash('sha256', value) : value,
+    }));
+    expect(code({}, { ...evidence, pcrs })).toBe('quote-digest');
+  });
+  it('uki-plain-reboot: the counters went up by a reset', () => {
+    const [first, second] = (['uki-plain', 'uki-plain-reboot'] as const).map((boot) => {
+      const { attestationKey, evidence, extraData } = recorded(boot);
+      const expected = { attestationKey, extraData, selection: SELECTION, previous: undefined };
+      return expectOk(VerifiedQuote.verify(crypto, evidence, expected)).counters;
+    });
+    expect(second!.resetCount).toBe(first!.resetCount + 1);
+  });
+});
+
+describe.skipIf(absent)('evidence of another project', () => {
+  it('confidential-containers/trustee: signature and digest hold, and the TPM measured nothing', () => {
+    const file = 'confidential-containers+trustee/deps/verifier/test_data/tpm_evidence.json';
+    const evidence = JSON.parse(readFileSync(join(CORPUS, file), 'utf8')) as {
+      readonly ak_public: string;
+      readonly tpm_quote: { readonly message: string; readonly signature: string; readonly pcrs: readonly string[] };
+    };
+    const { message, signature, pcrs } = evidence.tpm_quote;
+    // It has the bare key only, so the public area around it is ours.
+    const key = expectOk(crypto.publicKey({ type: 'spki', der: fromBase64(evidence.ak_public)! }));
+    if (key.type !== 'rsa') throw new Error('an RSA key was recorded');
+    const area = publicArea({ ...AK_RSA_2048.value, unique: { is: 'rsa', value: key.modulus } });
+    const attest = fromBase64(message)!;
+    const { qualifiedSigner, extraData } = expectOk(decode(TPMS_ATTEST, attest));
+    const attestationKey = expectOk(AttestationKey.enrol(crypto, encode(TPM2B_PUBLIC, area), qualifiedSigner));
+    const indices = pcrs.map((_, index) => index);
+    const outcome = VerifiedQuote.verify(
+      crypto,
+      {
+        attest,
+        signature: fromBase64(signature)!,
+        pcrs: pcrs.map((value, index) => ({ index, value: fromHex(value)! })),
+      },
+      { attestationKey, extraData, selection: { bank: 'sha256', indices }, previous: undefined },
+    );
+    expect(outcome).toMatchObject({ fault: { code: 'quote-pcr-unextended' } });
+  });
+});

@@ -1,0 +1,165 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { concat, fromHex, toBase64, toHex } from '@sekimori/bytes';
+import { decode } from '@sekimori/codec';
+import { Secret } from '@sekimori/crypto-core';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { expectOk } from '@sekimori/result';
+import {
+  activateCredential,
+  createAttestationKey,
+  extendPcr,
+  makeCredential,
+  nameOf,
+  openEndorsementKey,
+  pcrDigestOf,
+  publicKeyOf,
+  qualifiedNameOf,
+  quoteWithPcrs,
+  readPcrs,
+  Tpm,
+  TPM2B_PUBLIC,
+  TPMS_ATTEST,
+  TPMT_SIGNATURE,
+  verifySignature,
+} from '@sekimori/tpm2';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { manufactureSwtpm, startSwtpm, type Swtpm } from '../src/swtpm.ts';
+import { missing } from './programs.ts';
+
+const run = promisify(execFile);
+const SELECTION = { bank: 'sha256', indices: [0, 7, 16] } as const;
+const PCRS = 'sha256:0,7,16';
+const NONCE = crypto.hash('sha256', Uint8Array.of(1));
+
+describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_checkquote'))('tpm2-tools agree', () => {
+  let folder: string;
+  let swtpm: Swtpm;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sekimori-'));
+    await manufactureSwtpm({ stateDir: join(folder, 'tpm'), caDir: join(folder, 'ca') });
+    swtpm = await startSwtpm({ stateDir: join(folder, 'tpm') });
+    await ours(async (tpm) => {
+      for (const index of SELECTION.indices) expectOk(await extendPcr(tpm, index, 'sha256', NONCE));
+    });
+  });
+  afterAll(async () => {
+    await swtpm.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  /** swtpm takes one connection at a time: ours is open while `work` runs, and theirs otherwise. */
+  async function ours<T>(work: (tpm: Tpm) => Promise<T>): Promise<T> {
+    const tpm = new Tpm(await swtpm.open(), crypto);
+    try {
+      return await work(tpm);
+    } finally {
+      await tpm.close();
+    }
+  }
+  const file = (name: string) => join(folder, name);
+  const read = async (name: string) => Uint8Array.from(await readFile(file(name)));
+  async function tool(program: string, ...args: readonly string[]): Promise<string> {
+    const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
+    return (await run(program, args, { cwd: folder, env })).stdout;
+  }
+  /** tpm2-tools leave objects in the TPM, which has room for three. */
+  const clear = () => tool('tpm2_flushcontext', '--transient-object');
+
+  it.each(['ecc-p256', 'rsa-2048'] as const)('tpm2_checkquote accepts our quote (%s)', async (kind) => {
+    await ours(async (tpm) => {
+      const ak = expectOk(await createAttestationKey(tpm, kind));
+      const { attest, signature, pcrs } = expectOk(await quoteWithPcrs(tpm, ak, SELECTION, NONCE));
+      const { spki } = expectOk(publicKeyOf(crypto, ak.publicArea));
+      await writeFile(file('ak.pem'), `-----BEGIN PUBLIC KEY-----\n${toBase64(spki)}\n-----END PUBLIC KEY-----\n`);
+      await writeFile(file('our.attest'), attest);
+      await writeFile(file('our.signature'), signature);
+      await writeFile(file('our.pcrs'), concat(...SELECTION.indices.map((index) => pcrs.get(index)!)));
+      await tpm.flush(ak.handle);
+    });
+    const check = (nonce: string) =>
+      tool(
+        ...(['tpm2_checkquote', '-u', 'ak.pem', '-m', 'our.attest', '-s', 'our.signature'] as const),
+        ...['-f', 'our.pcrs', '-F', 'values', '-l', PCRS, '-g', 'sha256', '-q', nonce],
+      );
+    expect(await check(toHex(NONCE))).toContain('pcrs:');
+    await expect(check('00'.repeat(32))).rejects.toThrow();
+  });
+
+  it('our verification accepts a quote of tpm2_quote', async () => {
+    await tool('tpm2_createek', '-c', '0x81010003', '-G', 'rsa', '-u', 'ek.pub');
+    await tool(
+      ...(['tpm2_createak', '-C', '0x81010003', '-c', 'ak.ctx', '-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa'] as const),
+      ...['-u', 'ak.pub', '-n', 'ak.name'],
+    );
+    await clear();
+    await tool(
+      ...(['tpm2_quote', '-c', 'ak.ctx', '-l', PCRS, '-q', toHex(NONCE), '-g', 'sha256'] as const),
+      ...['-m', 'quote.attest', '-s', 'quote.signature'],
+    );
+    await clear();
+    const ak = expectOk(decode(TPM2B_PUBLIC, await read('ak.pub')));
+    expect(toHex(nameOf(crypto, ak))).toBe(toHex(await read('ak.name')));
+    const attest = await read('quote.attest');
+    const signature = expectOk(decode(TPMT_SIGNATURE, await read('quote.signature')));
+    const key = expectOk(publicKeyOf(crypto, ak));
+    const scheme = { scheme: 'ecdsa', hashAlg: 'sha256' } as const;
+    expect(verifySignature(crypto, key, scheme, attest, signature)).toBe(true);
+    await ours(async (tpm) => {
+      const ek = expectOk(await openEndorsementKey(tpm));
+      expect(toHex(await read('ek.pub'))).toBe(toHex(ek.tpm2bPublic));
+      const values = expectOk(await readPcrs(tpm, SELECTION));
+      const pcrDigest = pcrDigestOf(crypto, 'sha256', [...values.values()]);
+      expect(expectOk(decode(TPMS_ATTEST, attest))).toMatchObject({
+        extraData: NONCE,
+        qualifiedSigner: qualifiedNameOf(crypto, ak, ek.qualifiedName),
+        attested: { is: 'quote', value: { pcrSelect: [SELECTION], pcrDigest } },
+      });
+    });
+  });
+
+  it.each(['rsa-2048', 'ecc-p384'] as const)('we activate a credential of tpm2_makecredential (%s)', async (kind) => {
+    await ours(async (tpm) => {
+      const ek = expectOk(await openEndorsementKey(tpm, kind));
+      const ak = expectOk(await createAttestationKey(tpm));
+      await writeFile(file('ek.public'), ek.tpm2bPublic);
+      await writeFile(file('secret'), NONCE);
+      await tool(
+        ...(['tpm2_makecredential', '-T', 'none', '-u', 'ek.public', '-s', 'secret'] as const),
+        ...['-n', toHex(ak.name), '-o', 'their.credential'],
+      );
+      const credential = fromFile(await read('their.credential'));
+      expect(expectOk(await activateCredential(tpm, ek, ak, credential)).use(toHex)).toBe(toHex(NONCE));
+      await tpm.flush(ak.handle);
+    });
+  });
+
+  it('tpm2_activatecredential activates a credential of ours', async () => {
+    const ak = expectOk(decode(TPM2B_PUBLIC, await read('ak.pub')));
+    const ek = expectOk(decode(TPM2B_PUBLIC, await read('ek.pub')));
+    const { credentialBlob, encryptedSecret } = expectOk(
+      makeCredential(crypto, ek, nameOf(crypto, ak), new Secret(NONCE)),
+    );
+    await writeFile(file('our.credential'), concat(FILE_HEADER, credentialBlob, encryptedSecret));
+    await tool('tpm2_startauthsession', '--policy-session', '-S', 'session');
+    await tool('tpm2_policysecret', '-S', 'session', '-c', 'e');
+    await tool(
+      ...(['tpm2_activatecredential', '-c', 'ak.ctx', '-C', '0x81010003', '-P', 'session:session'] as const),
+      ...['-i', 'our.credential', '-o', 'activated'],
+    );
+    await tool('tpm2_flushcontext', 'session');
+    expect(toHex(await read('activated'))).toBe(toHex(NONCE));
+  });
+});
+
+/** How tpm2-tools store a credential: magic, version, then both TPM2B. */
+const FILE_HEADER = fromHex('badcc0de00000001')!;
+
+function fromFile(bytes: Uint8Array) {
+  const body = bytes.subarray(FILE_HEADER.length);
+  const end = 2 + ((body[0]! << 8) | body[1]!);
+  return { credentialBlob: body.subarray(0, end), encryptedSecret: body.subarray(end) };
+}
