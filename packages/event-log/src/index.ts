@@ -10,5 +10,5 @@ export { type EventLog, type LogEvent, parseEventLog } from './log.ts';
 export { type KnownMeasurement, type ReadEvent, readEvent } from './read-event.ts';
 export { AcceptedLog, type QuotedPcrs, reconcile } from './reconcile.ts';
 export { renderExplained } from './render.ts';
-export { replay, replayable, type StartupLocality } from './replay.ts';
+export { replay, replayable, statedLocality, type StartupLocality } from './replay.ts';
 export { LOG_LIMITS, type SpecIdEvent } from './structures.ts';

@@ -23,6 +23,7 @@ export interface SoftwareTpmOptions {
 
 export interface SoftwareTpm {
   readonly transport: TpmTransport;
+  readonly banks: readonly HashName[];
   /** A TPM Reset as a cold boot does it: power off and on, then TPM2_Startup(CLEAR) from `locality`. */
   reset(this: void, locality?: StartupLocality): void;
   /** Power off and on alone: TPM2_Startup comes next, and after TPM2_Shutdown(STATE) it may resume. */
@@ -42,6 +43,7 @@ export function createSoftwareTpm(options: SoftwareTpmOptions): SoftwareTpm {
   endorse(machine, vendorCa, now());
   const tpm: SoftwareTpm = {
     transport: transportTo(machine),
+    banks,
     powerCycle: (locality = 0) => machine.powerCycle(locality),
     reset: (locality = 0) => {
       // a state kept by TPM2_Shutdown(STATE) would make this a restart

@@ -1,1 +1,10 @@
-export {};
+export { boot, bootFile, type BootName } from './boots.ts';
+export { corpus } from './corpus.ts';
+export { type Defect, DEFECTS, type Evidence, type EvidenceRequest } from './evidence.ts';
+export { createForger, type Forger } from './forger.ts';
+export { createFixedClock, type FixedClock, START } from './clock.ts';
+export { createIds } from './ids.ts';
+export { programsMissing } from './programs.ts';
+export { measure } from './measure.ts';
+export { QUOTED_PCRS } from './pcrs.ts';
+export { virtualHost, type VirtualHost, type VirtualHostOptions } from './virtual-host.ts';

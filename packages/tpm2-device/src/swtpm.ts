@@ -150,13 +150,24 @@ export async function startSwtpm(options: {
   }
 }
 
+/** Our processes: none outlives us, also when nobody stopped it. One listener, however many TPMs run. */
+const ours = new Set<ChildProcess>();
+let listening = false;
+function endWithUs(child: ChildProcess): void {
+  ours.add(child);
+  if (listening) return;
+  listening = true;
+  process.once('exit', () => {
+    for (const each of ours) each.kill();
+  });
+}
+
 class RunningSwtpm implements Swtpm {
   readonly address: SocketAddress;
   readonly socketPath: string | undefined;
   readonly #child: ChildProcess;
   readonly #controlPath: string;
   readonly #socketDir: string;
-  readonly #killWithUs: () => void;
   #open: TpmTransport | undefined;
   #talk = '';
   #failed: Error | undefined;
@@ -173,8 +184,7 @@ class RunningSwtpm implements Swtpm {
     this.#controlPath = controlPath;
     this.#socketDir = socketDir;
     this.socketPath = socketPath;
-    this.#killWithUs = () => void child.kill();
-    process.once('exit', this.#killWithUs);
+    endWithUs(child);
     child.on('error', (error) => {
       this.#failed = error;
     });
@@ -222,7 +232,7 @@ class RunningSwtpm implements Swtpm {
   }
 
   async stop(): Promise<void> {
-    process.off('exit', this.#killWithUs);
+    ours.delete(this.#child);
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const gone = once(this.#child, 'exit');
       // A TPM that cannot be reached any more is ended all the same.
@@ -249,7 +259,7 @@ class RunningSwtpm implements Swtpm {
 
   async #giveUp(reason: string): Promise<never> {
     this.#child.kill('SIGKILL');
-    process.off('exit', this.#killWithUs);
+    ours.delete(this.#child);
     throw new Error(`${reason}: ${this.#failed?.message ?? this.#talk.trim()}`);
   }
 }

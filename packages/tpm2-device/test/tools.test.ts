@@ -62,12 +62,13 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_checkquote'))('tpm2-tools 
   }
   const file = (name: string) => join(folder, name);
   const read = async (name: string) => Uint8Array.from(await readFile(file(name)));
-  async function tool(program: string, ...args: readonly string[]): Promise<string> {
+  async function tool(...command: readonly string[]): Promise<string> {
+    const [program, ...args] = command.join(' ').split(' ') as [string, ...string[]];
     const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
     return (await run(program, args, { cwd: folder, env })).stdout;
   }
   /** tpm2-tools leave objects in the TPM, which has room for three. */
-  const clear = () => tool('tpm2_flushcontext', '--transient-object');
+  const clear = () => tool('tpm2_flushcontext --transient-object');
 
   it.each(['ecc-p256', 'rsa-2048'] as const)('tpm2_checkquote accepts our quote (%s)', async (kind) => {
     await ours(async (tpm) => {
@@ -82,24 +83,18 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_checkquote'))('tpm2-tools 
     });
     const check = (nonce: string) =>
       tool(
-        ...(['tpm2_checkquote', '-u', 'ak.pem', '-m', 'our.attest', '-s', 'our.signature'] as const),
-        ...['-f', 'our.pcrs', '-F', 'values', '-l', PCRS, '-g', 'sha256', '-q', nonce],
+        'tpm2_checkquote -u ak.pem -m our.attest -s our.signature -g sha256',
+        `-f our.pcrs -F values -l ${PCRS} -q ${nonce}`,
       );
     expect(await check(toHex(NONCE))).toContain('pcrs:');
     await expect(check('00'.repeat(32))).rejects.toThrow();
   });
 
   it('our verification accepts a quote of tpm2_quote', async () => {
-    await tool('tpm2_createek', '-c', '0x81010003', '-G', 'rsa', '-u', 'ek.pub');
-    await tool(
-      ...(['tpm2_createak', '-C', '0x81010003', '-c', 'ak.ctx', '-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa'] as const),
-      ...['-u', 'ak.pub', '-n', 'ak.name'],
-    );
+    await tool('tpm2_createek -c 0x81010003 -G rsa -u ek.pub');
+    await tool('tpm2_createak -C 0x81010003 -c ak.ctx -G ecc -g sha256 -s ecdsa -u ak.pub -n ak.name');
     await clear();
-    await tool(
-      ...(['tpm2_quote', '-c', 'ak.ctx', '-l', PCRS, '-q', toHex(NONCE), '-g', 'sha256'] as const),
-      ...['-m', 'quote.attest', '-s', 'quote.signature'],
-    );
+    await tool(`tpm2_quote -c ak.ctx -l ${PCRS} -q ${toHex(NONCE)} -g sha256 -m quote.attest -s quote.signature`);
     await clear();
     const ak = expectOk(decode(TPM2B_PUBLIC, await read('ak.pub')));
     expect(toHex(nameOf(crypto, ak))).toBe(toHex(await read('ak.name')));
@@ -127,10 +122,8 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_checkquote'))('tpm2-tools 
       const ak = expectOk(await createAttestationKey(tpm));
       await writeFile(file('ek.public'), ek.tpm2bPublic);
       await writeFile(file('secret'), NONCE);
-      await tool(
-        ...(['tpm2_makecredential', '-T', 'none', '-u', 'ek.public', '-s', 'secret'] as const),
-        ...['-n', toHex(ak.name), '-o', 'their.credential'],
-      );
+      const name = toHex(ak.name);
+      await tool(`tpm2_makecredential -T none -u ek.public -s secret -n ${name} -o their.credential`);
       const credential = fromFile(await read('their.credential'));
       expect(expectOk(await activateCredential(tpm, ek, ak, credential)).use(toHex)).toBe(toHex(NONCE));
       await tpm.flush(ak.handle);
@@ -144,13 +137,10 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_checkquote'))('tpm2-tools 
       makeCredential(crypto, ek, nameOf(crypto, ak), new Secret(NONCE)),
     );
     await writeFile(file('our.credential'), concat(FILE_HEADER, credentialBlob, encryptedSecret));
-    await tool('tpm2_startauthsession', '--policy-session', '-S', 'session');
-    await tool('tpm2_policysecret', '-S', 'session', '-c', 'e');
-    await tool(
-      ...(['tpm2_activatecredential', '-c', 'ak.ctx', '-C', '0x81010003', '-P', 'session:session'] as const),
-      ...['-i', 'our.credential', '-o', 'activated'],
-    );
-    await tool('tpm2_flushcontext', 'session');
+    await tool('tpm2_startauthsession --policy-session -S session');
+    await tool('tpm2_policysecret -S session -c e');
+    await tool('tpm2_activatecredential -c ak.ctx -C 0x81010003 -P session:session', '-i our.credential -o activated');
+    await tool('tpm2_flushcontext session');
     expect(toHex(await read('activated'))).toBe(toHex(NONCE));
   });
 });

@@ -29,7 +29,7 @@ describe('a socket', () => {
     server = createServer((socket) => {
       sockets.push(socket);
       socket.on('error', () => {});
-      socket.on('data', (command) => onCommand(socket, command));
+      socket.on('data', (command: Uint8Array) => onCommand(socket, command));
     }).listen(path);
     await new Promise((resolve) => server.once('listening', resolve));
     return openTpmSocket({ path }, timeoutMillis === undefined ? {} : { timeoutMillis });

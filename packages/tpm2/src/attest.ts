@@ -31,7 +31,7 @@ export const TPMS_CLOCK_INFO = struct('TPMS_CLOCK_INFO')
   .field('safe', TPMI_YES_NO);
 export type TpmsClockInfo = Infer<typeof TPMS_CLOCK_INFO>;
 
-/** Part 2, 10.12.2. `pcrDigest` is made with the hash of the signing scheme, not of the bank. */
+/** Part 2, 10.12.4. `pcrDigest` is made with the hash of the signing scheme, not of the bank. */
 export const TPMS_QUOTE_INFO = struct('TPMS_QUOTE_INFO')
   .field('pcrSelect', TPML_PCR_SELECTION)
   .field('pcrDigest', TPM2B_DIGEST);

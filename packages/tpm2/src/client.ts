@@ -195,6 +195,7 @@ export class Tpm {
       : response.parameters;
     if (!clear) return fail('tpm-malformed-response', `${name}: the first parameter is no TPM2B`);
     const decoded = decode(command.response, clear);
+    if (encrypting) clear.fill(0);
     // The detail of a decoding fault may quote numbers of a decrypted answer, so it is told for clear ones alone.
     if (!decoded.ok) return fail('tpm-malformed-response', name, encrypting ? {} : { cause: decoded.fault });
     const handle = response.handle === undefined ? {} : { handle: response.handle };
@@ -220,7 +221,7 @@ function refused(command: CommandName, response: ResponseCode): { readonly ok: f
   return { ok: false, fault: { code: 'tpm-error', detail, command, response } };
 }
 
-/** Part 1, 19.6.5: the first session vouches for the nonces of others that encrypt. */
+/** Part 1, 19.6: the first session vouches for the nonces of others that encrypt. */
 function otherNonces(first: SessionUse, ...encrypting: readonly (SessionUse | undefined)[]): readonly Uint8Array[] {
   const [decrypt, encrypt] = encrypting;
   const nonces: Uint8Array[] = [];

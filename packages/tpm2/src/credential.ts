@@ -62,7 +62,7 @@ export function protectCredential(
   return encode(TPM2B_ID_OBJECT, { value, bytes: encode(TPMS_ID_OBJECT, value) });
 }
 
-/** A seed that the key's TPM can recover: OAEP or ECDH, for credentials and for session salts. Part 1, B.10 and C.6. */
+/** A seed that the key's TPM can recover: OAEP or ECDH, for credentials and for session salts. Part 1, annexes B and C. */
 export function shareSeed(
   crypto: Crypto,
   key: PublicArea,

@@ -12,7 +12,7 @@ export function nameOf(crypto: Crypto, area: PublicArea): Uint8Array {
   return concat(u16be(TPM_ALG[nameAlg]), crypto.hash(nameAlg, area.bytes));
 }
 
-/** The Qualified Name of a primary object: nameAlg || H(hierarchy handle || Name). Part 1, 26.5. */
+/** The Qualified Name of a primary object: nameAlg || H(hierarchy handle || Name). Part 1, 16. */
 export function qualifiedNameOfPrimary(crypto: Crypto, area: PublicArea, hierarchy: number): Uint8Array {
   return qualifiedNameOf(crypto, area, u32be(hierarchy));
 }

@@ -15,7 +15,7 @@ export const TPML_PCR_SELECTION = list(u32, 16, TPMS_PCR_SELECTION);
 /** As the PCRS capability lists banks: also those of hashes we cannot compute. */
 export const TPML_PCR_BANKS = list(u32, 16, selectionOf(TPM_ALG_ID));
 
-/** TPM2_Quote and TPM2_PolicyPCR: the values in selection order, within a bank ascending, hashed. Part 1, 17.5. */
+/** TPM2_Quote and TPM2_PolicyPCR: the values in selection order, within a bank ascending, hashed. Part 1, 17. */
 export function pcrDigestOf(crypto: Crypto, hash: HashName, values: readonly Uint8Array[]): Uint8Array {
   return crypto.hash(hash, concat(...values));
 }

@@ -30,7 +30,7 @@ export const TPMT_ECC_SCHEME = union(
   { null: NOTHING, ecdsa: HASHED, ecdh: HASHED, ecdaa: HASHED.field('count', u16) },
 );
 
-/** TPMT_KEYEDHASH_SCHEME. Part 2, 11.1.22. */
+/** TPMT_KEYEDHASH_SCHEME. Part 2, 11.1.23. */
 export const TPMT_KEYEDHASH_SCHEME = union(
   'TPMT_KEYEDHASH_SCHEME',
   'scheme',

@@ -35,7 +35,7 @@ export interface SessionUse {
   readonly encrypt?: boolean;
 }
 
-/** An HMAC or policy session: rolling nonces, HMACs, parameter encryption. Part 1, 17 to 21. Never bound to an entity. */
+/** An HMAC or policy session: rolling nonces, HMACs, parameter encryption. Part 1, 19.6 and 21. Never bound to an entity. */
 export class Session {
   readonly handle: number;
   readonly type: 'hmac' | 'policy';
@@ -86,7 +86,7 @@ export class Session {
     return this.#cipher('decrypt', use, parameters, this.#nonceTpm, this.#nonceCaller);
   }
 
-  /** `others`: nonces of the decrypt and encrypt sessions, in the first session's HMAC only. Part 1, 19.6.5. */
+  /** `others`: nonces of the decrypt and encrypt sessions, in the first session's HMAC only. Part 1, 19.6. */
   authorize(
     use: SessionUse,
     commandCode: number,
@@ -159,7 +159,7 @@ function attributesOf(use: SessionUse): Attributes {
   };
 }
 
-/** Part 1, 19.6.4.3: trailing zeros of an authValue do not take part. */
+/** Part 1, 19.6: trailing zeros of an authValue do not take part. */
 function trimmed(value: Uint8Array): Uint8Array {
   let end = value.length;
   while (end > 0 && value[end - 1] === 0) end--;

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import type { Secret } from '@sekimori/crypto-core';
+import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
+import { privateFolder, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
+import { readEnrolment, readHealth, writeEnrolment, writeHealth } from './records.ts';
+import type { HostState, StateFault } from './state.ts';
+
+/** Two certificates of at most 16 KiB, as text, and some words. */
+const MAX_FILE = 128 * 1024;
+
+/**
+ * State in a folder of its own (0700, made if it is not there), in files of 0600. A new version takes its file's name once it is whole
+ * and on the disk, so a crash leaves the old one or the new one.
+ */
+export async function fileHostState(folder: string): Promise<Result<HostState, StateFault>> {
+  const opened = await privateFolder(folder);
+  if (!opened.ok) return unreadable(opened.fault);
+  const files = { enrolment: join(folder, 'host.json'), key: join(folder, 'tls-client.key'), health: join(folder, 'health.json') };
+
+  async function read<T>(file: string, parse: (bytes: Uint8Array) => Result<T, StateFault>): Promise<Result<T | undefined, StateFault>> {
+    const content = await readPrivateFile(file, { maxBytes: MAX_FILE });
+    if (!content.ok) return content.fault.code === 'no-such-file' ? ok(undefined) : unreadable(content.fault);
+    const parsed = content.value.use(parse);
+    return parsed.ok ? parsed : fail(parsed.fault.code, `${file}: ${parsed.fault.detail}`);
+  }
+  const replace = async (file: string, content: Uint8Array) =>
+    void (await writePrivateFile(file, content, { replace: true }));
+  async function clientKey(): Promise<Result<Secret | undefined, StateFault>> {
+    const content = await readPrivateFile(files.key);
+    if (content.ok) return content;
+    return content.fault.code === 'no-such-file' ? ok(undefined) : unreadable(content.fault);
+  }
+
+  return ok({
+    enrolment: () => read(files.enrolment, readEnrolment),
+    saveEnrolment: (enrolment) => replace(files.enrolment, writeEnrolment(enrolment)),
+    clientKey,
+    async saveClientKey(key) {
+      const written = await writePrivateFile(files.key, key);
+      if (written.ok) return ok(key);
+      const first = await clientKey(); // another process was faster
+      if (!first.ok) return first;
+      return first.value ? ok(first.value) : fail('state-unreadable', `${files.key} comes and goes`);
+    },
+    health: () => read(files.health, readHealth),
+    saveHealth: (health) => replace(files.health, writeHealth(health)),
+  });
+}
+
+function unreadable(fault: Fault) {
+  return fail('state-unreadable', describeFault(fault));
+}
