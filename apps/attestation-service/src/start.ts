@@ -28,8 +28,8 @@ const PRUNE_AT_ONCE = 1000;
 export interface RunningAttestation {
   readonly url: string;
   /** For a key protection service in the same process. */
-  revocationStatement(): Promise<string>;
-  close(): Promise<void>;
+  readonly revocationStatement: () => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens what the configuration names and listens. A fault says what is wrong with it and how to mend it. */

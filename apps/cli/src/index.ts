@@ -1,3 +1,4 @@
 export { defaultDataFolder } from './data/data-folder.ts';
-export { initDataFolder, type InitOptions, type InitReport } from './init/init-data-folder.ts';
+export { initDataFolder, type InitReport } from './init/init-data-folder.ts';
+export type { InitOptions } from './init/options.ts';
 export { type RunningServices, type ServeOptions, startServe } from './serve/start-serve.ts';

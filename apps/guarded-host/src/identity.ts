@@ -1,5 +1,5 @@
 import { toBase64Url, toHex } from '@sekimori/bytes';
-import { readDerPrefix } from '@sekimori/crypto-core';
+import { der, readDerPrefix } from '@sekimori/crypto-core';
 import { parseCertificate, tpmIdentityOf } from '@sekimori/pki';
 import type { EnrolRequest } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
@@ -108,7 +108,7 @@ async function storedIntermediates(tpm: Tpm): Promise<TpmResult<readonly Uint8Ar
     }
     for (let rest = content.value; rest.length > 0; ) {
       const next = readDerPrefix(rest);
-      if (!next.ok) break; // padding
+      if (!next.ok || next.value.tag !== der.TAG.sequence) break; // padding
       found.push(next.value.bytes.slice());
       rest = rest.subarray(next.value.bytes.length);
     }

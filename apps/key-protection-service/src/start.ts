@@ -30,7 +30,7 @@ const REFRESH_SECONDS = 5;
 
 export interface RunningKeyProtection {
   readonly url: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

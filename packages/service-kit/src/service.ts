@@ -10,7 +10,7 @@ export interface Service {
   /** Aborted when the service is told to stop. */
   readonly signal: AbortSignal;
   /** Resources are closed in the reverse order of their registration, each after the one before has ended. */
-  onStop(name: string, close: () => Promise<void>): void;
+  readonly onStop: (name: string, close: () => Promise<void>) => void;
 }
 
 /** Exit statuses: stopped as told; failed, at start or later; refused to start (configuration); did not stop in time. */

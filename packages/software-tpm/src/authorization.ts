@@ -186,6 +186,8 @@ function pick(all: readonly Authorization[], found: Found | undefined): Authoriz
 
 function check(context: Context, { sent, session, entity }: Found): Answer<Authorization> {
   const { role, frame } = context;
+  // nothing authorizes the use of a public area alone
+  if (entity?.kind === 'object' && entity.object.key === undefined) return refuse(RC.authUnavailable);
   if (entity && session?.type !== 'policy') {
     if (needsPolicy(entity, role)) return refuse(RC.authType);
     if (!takesAuthValue(entity, role, frame)) return refuse(RC.authUnavailable);

@@ -1,5 +1,4 @@
 import {
-  type AgreementKey,
   type Crypto,
   type CurveName,
   curveWidth,
@@ -63,12 +62,6 @@ export function ecKeyOf(crypto: Crypto, curve: CurveName, scalar: bigint): EcKey
   pkcs8.wipe();
   if (!imported.ok) throw new Error(`a scalar was refused: ${imported.fault.detail}`);
   return { curve, scalar, privateKey: imported.value };
-}
-
-export function agreementOf(key: EcKey): AgreementKey {
-  const { publicKey } = key.privateKey;
-  if (publicKey.type !== 'ec') throw new Error('an EC key has an EC public key');
-  return { publicKey, agree: (peer) => key.privateKey.agree(peer) };
 }
 
 /**

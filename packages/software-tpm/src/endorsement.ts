@@ -53,7 +53,7 @@ export function endorse(machine: Machine, vendorCa: CertificateAuthority | undef
   }
 }
 
-export function once<T>(make: Lazy<T>): Lazy<T> {
+function once<T>(make: Lazy<T>): Lazy<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
 }

@@ -7,7 +7,7 @@ import type { Answer } from './response-codes.ts';
 /** What an authorization is needed for. Part 1, 19.2. */
 export type Role = 'user' | 'admin';
 
-export interface Done<Name extends CommandName> {
+interface Done<Name extends CommandName> {
   /** Of a command that makes an object or a session. */
   readonly handle?: number;
   readonly response: ResponseOf<Name>;

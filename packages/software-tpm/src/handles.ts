@@ -75,6 +75,8 @@ const isOneOf =
   (...names: readonly HierarchyName[]) =>
   (handle: number) =>
     names.includes(HIERARCHY_OF.get(handle) as HierarchyName);
+/** TPMI_RH_HIERARCHY+: those that have keys. */
+export const isHierarchy = isOneOf('owner', 'endorsement', 'platform', 'null');
 const isProvision = isOneOf('owner', 'platform');
 const isEntity = (handle: number) =>
   isObject(handle) || isNv(handle) || isPcr(handle) || isOneOf('owner', 'endorsement', 'platform', 'lockout')(handle);
@@ -82,7 +84,7 @@ const isEntity = (handle: number) =>
 const ALLOWED: Readonly<Record<HandleKind, (handle: number) => boolean>> = {
   object: isObject,
   objectOrNull: (handle) => isObject(handle) || isNull(handle),
-  hierarchy: isOneOf('owner', 'endorsement', 'platform', 'null'),
+  hierarchy: isHierarchy,
   provision: isProvision,
   pcr: isPcr,
   nv: isNv,

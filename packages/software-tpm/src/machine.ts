@@ -7,8 +7,8 @@ import type { Session } from './sessions.ts';
 import { Slots } from './slots.ts';
 
 /** As many as swtpm and common chips have: callers that do not flush find out. */
-export const TRANSIENT_SLOTS = 3;
-export const SESSION_SLOTS = 3;
+const TRANSIENT_SLOTS = 3;
+const SESSION_SLOTS = 3;
 
 /** TPM2_PT_FIRMWARE_VERSION_1 and _2. */
 export const FIRMWARE_VERSION = 0x00010000_00000000n;

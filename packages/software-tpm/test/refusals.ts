@@ -127,6 +127,10 @@ const random = (bytesRequested = 8) => ({ request: { bytesRequested } });
 const ECDH_KEY = withAttributes(healthKeyTemplate(NONE), { userWithAuth: true });
 const GENERATOR = (await crypto.generateKey({ type: 'ec', curve: 'P-256' })).publicKey;
 const POINT = GENERATOR.type === 'ec' ? { x: GENERATOR.x, y: GENERATOR.y } : { x: NONE, y: NONE };
+const FOREIGN_KEY = altered(ECDH_KEY, ({ objectAttributes }) => ({
+  objectAttributes: { ...objectAttributes, fixedTPM: false, fixedParent: false, sensitiveDataOrigin: false },
+  unique: { is: 'ecc', value: POINT },
+}));
 const NV = 0x01800100;
 const NV_ATTRIBUTES = TPMA_NV.of('ownerWrite', 'ownerRead', 'authRead', 'noDA');
 const define = (change: Partial<Infer<typeof TPMS_NV_PUBLIC>> = {}): RawCall<'NV_DefineSpace'> => {
@@ -514,6 +518,21 @@ export const REFUSALS: readonly RefusalCase[] = [
   refused('a primary key with too long an authorization', 'TPM_RC_SIZE parameter 1', (tpm) =>
     tpm.outcome('CreatePrimary', primary(AK_ECC_P256, owner, { userAuth: new Uint8Array(33).fill(1), data: NONE })),
   ),
+  refused('a foreign public key loaded below lockout', 'TPM_RC_VALUE parameter 3', async (tpm) =>
+    tpm.outcome('LoadExternal', {
+      request: { inPrivate: undefined, inPublic: FOREIGN_KEY, hierarchy: TPM_RH.lockout },
+    }),
+  ),
+  refused('ECDH with a foreign public key', 'TPM_RC_AUTH_UNAVAILABLE', async (tpm) => {
+    const request = { inPrivate: undefined, inPublic: FOREIGN_KEY, hierarchy: NULL };
+    const foreign = await tpm.make('LoadExternal', { request });
+    return tpm.outcome('ECDH_ZGen', { handles: [foreign], request: { inPoint: POINT }, authorizations: [PASSWORD] });
+  }),
+  refused('a salt to a foreign public key', 'TPM_RC_HANDLE handle 1', async (tpm) => {
+    const request = { inPrivate: undefined, inPublic: FOREIGN_KEY, hierarchy: NULL };
+    const foreign = await tpm.make('LoadExternal', { request });
+    return tpm.outcome('StartAuthSession', { ...start({ encryptedSalt: DIGEST }), handles: [foreign, NULL] });
+  }),
   refused('reading an index never written', 'TPM_RC_NV_UNINITIALIZED', (tpm) =>
     withNv(tpm, () => tpm.outcome('NV_Read', nvRead(owner, 8))),
   ),

@@ -4,7 +4,7 @@ export interface TransportOptions {
   /** How long one command may take. An RSA key may take half a minute on a slow TPM: the default is 90 000. */
   readonly timeoutMillis?: number;
 }
-export const DEFAULT_TIMEOUT_MILLIS = 90_000;
+const DEFAULT_TIMEOUT_MILLIS = 90_000;
 
 /** A connection that can hold one command at a time; `exchange` rejects once the connection is no good any more. */
 export interface Exchange {

@@ -20,8 +20,8 @@ import { type Command, type CommandName, COMMANDS, commandName } from './command
 export const MAX_FRAME = 4096;
 
 /** TPM_ST of commands and responses. Part 2, 6.9. */
-export const TPM_ST_NO_SESSIONS = 0x8001;
-export const TPM_ST_SESSIONS = 0x8002;
+const TPM_ST_NO_SESSIONS = 0x8001;
+const TPM_ST_SESSIONS = 0x8002;
 /** How a TPM answers a command whose tag it does not know. */
 const TPM_TAG_RSP_COMMAND = 0x00c4;
 

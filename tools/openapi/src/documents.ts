@@ -9,7 +9,8 @@ export function documents(): ReadonlyMap<string, string> {
   const attestation = openApiOf(attestationRoutes, {
     title: 'Sekimori attestation service',
     version: VERSION,
-    description: 'Enrolment of hosts, challenges, attestation, revocations, administration. RATS (RFC 9334): the Verifier.',
+    description:
+      'Enrolment of hosts, challenges, attestation, revocations, administration. RATS (RFC 9334): the Verifier.',
   });
   const keyProtection = openApiOf(keyProtectionRoutes, {
     title: 'Sekimori key protection service',

@@ -1,5 +1,4 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { documents } from './documents.ts';
 
 // Writes docs/openapi from the route tables; with --check nothing is written, and a file that is not as it would be written fails.
@@ -10,7 +9,7 @@ for (const [name, text] of documents()) {
   const file = new URL(name, folder);
   if (!check) writeFileSync(file, text);
   else if (JSON.stringify(jsonIn(file)) !== JSON.stringify(JSON.parse(text))) {
-    console.error(`${fileURLToPath(file)} is not what the route table says; run: npm run openapi`);
+    console.error(`docs/openapi/${name} is not what the route table says; run: npm run openapi`);
     process.exitCode = 1;
   }
 }

@@ -10,6 +10,6 @@ it.each([
     readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>;
   };
   const documented = Object.values(paths).flatMap((methods) => Object.values(methods).map((each) => each.operationId));
-  const expected = Object.values({ ...routes, ...healthRoutes }).map((route) => route.operationId);
+  const expected: string[] = Object.values({ ...routes, ...healthRoutes }).map((route) => route.operationId);
   expect(documented.toSorted()).toEqual(expected.toSorted());
 });

@@ -16,7 +16,7 @@ import {
 } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
 import { createAdminToken, fileKeyFiles, privateFolder, writePrivateFile } from '@sekimori/service-kit';
-import { addressesOf, type FullInitOptions, isWildcard } from './init-data-folder.ts';
+import { addressesOf, type FullInitOptions, isWildcard } from './options.ts';
 
 const CA_YEARS = 10;
 const CERTIFICATE_YEARS = 5;

@@ -4,7 +4,7 @@ import { hashLength } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
 import { handleType, pcrDigestOf, publicKeyOf, TPM_RH, TPMS_CREATION_DATA } from '@sekimori/tpm2';
 import { handler } from '../handler.ts';
-import { sessionOf } from '../handles.ts';
+import { isHierarchy, sessionOf } from '../handles.ts';
 import type { Hierarchy } from '../hierarchies.ts';
 import type { Machine } from '../machine.ts';
 import { objectOf, type TpmObject } from '../objects.ts';
@@ -47,6 +47,7 @@ export const objects = {
   LoadExternal: handler<'LoadExternal'>()({
     run: (machine, _handles, { inPublic, hierarchy }) => {
       if (!publicKeyOf(machine.crypto, inPublic).ok) return inParameter(2, RC.value);
+      if (!isHierarchy(hierarchy)) return inParameter(3, RC.value);
       const object = objectOf(machine.crypto, { area: inPublic, hierarchy, key: undefined });
       const loaded = load(machine, object);
       return loaded.ok ? ok({ handle: loaded.value, response: { name: object.name } }) : loaded;

@@ -55,7 +55,7 @@ export function sqlHosts(database: Database<AttestationTables>, append: Append<A
 
     countHosts: () =>
       database.read(async (tables) => {
-        const counted = tables.selectFrom('host').select(['state', ({ fn }) => fn.countAll<number>().as('count')]);
+        const counted = tables.selectFrom('host').select(['state', ({ fn }) => fn.countAll<number | string>().as('count')]);
         const rows = await counted.groupBy('state').execute();
         const none = { pending: 0, approved: 0, active: 0, revoked: 0 };
         return { ...none, ...Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)])) };

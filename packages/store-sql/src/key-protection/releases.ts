@@ -37,7 +37,7 @@ export function sqlReleases(database: Database<KeyProtectionTables>, append: App
 
     countReleases: () =>
       database.read(async (tables) => {
-        const counted = tables.selectFrom('release').select(({ fn }) => fn.countAll<number>().as('count'));
+        const counted = tables.selectFrom('release').select(({ fn }) => fn.countAll<number | string>().as('count'));
         return Number((await counted.executeTakeFirst())?.count ?? 0);
       }),
     releases: ({ after, limit }) =>

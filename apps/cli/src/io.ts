@@ -1,0 +1,13 @@
+/** What a command has of the outside world: data goes to `write`, talk to `tell`. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether `write` may use colours. */
+  readonly colours: boolean;
+  /** Columns of the terminal; undefined where there is none, and lines are not cut then. */
+  readonly columns: number | undefined;
+  write(text: string): void;
+  tell(text: string): void;
+  /** Undefined where nobody can answer. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
+  now(): Date;
+}

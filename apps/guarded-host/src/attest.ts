@@ -1,0 +1,68 @@
+import { OutageError } from '@sekimori/client';
+import { attestationRoutes } from '@sekimori/protocol';
+import { ok, type Result } from '@sekimori/result';
+import { acceptCertificate } from './accept.ts';
+import type { HostDeps } from './deps.ts';
+import { withEnrolledKey } from './endorsement.ts';
+import { collectEvidence } from './evidence.ts';
+import { asCallFault, type HostFault, hostFault } from './faults.ts';
+import type { Attempt, HealthCertificate } from './state/state.ts';
+import { TpmOutageError } from './tpm-outage.ts';
+
+type AttestDeps = Omit<HostDeps, 'keyProtection'>;
+
+/**
+ * One attestation: challenge, Evidence, health certificate, which is kept. How it ended is kept too. A refusal puts the certificate at
+ * hand away, since the service has revoked it; where nothing was decided it stays good for its time. Rejects as its deps do.
+ */
+export async function attest(deps: AttestDeps): Promise<Result<HealthCertificate, HostFault>> {
+  try {
+    const outcome = await attestOnce(deps);
+    if (outcome.ok) await deps.state.saveHealth({ certificate: outcome.value, attempt: { at: deps.clock.now(), code: 'passed' } });
+    else if (outcome.fault.code !== 'not-enrolled') await keepFailure(deps, attemptOf(outcome.fault));
+    return outcome;
+  } catch (error) {
+    const code = error instanceof OutageError ? 'outage' : error instanceof TpmOutageError ? 'tpm-outage' : undefined;
+    if (code) await keepFailure(deps, { code, detail: (error as Error).message });
+    throw error;
+  }
+}
+
+async function attestOnce(deps: AttestDeps): Promise<Result<HealthCertificate, HostFault>> {
+  const { crypto, tpm, attestation, clock, signers } = deps;
+  const kept = await deps.state.enrolment();
+  if (!kept.ok) return kept;
+  const enrolment = kept.value;
+  if (!enrolment) return hostFault('not-enrolled', 'this host is not enrolled');
+  const sameTpm = await withEnrolledKey(tpm, enrolment, async () => ok(undefined));
+  if (!sameTpm.ok) return sameTpm;
+  const challenge = await attestation.call(attestationRoutes.challenge, { body: { hostId: enrolment.hostId } });
+  if (!challenge.ok) return challenge;
+  const evidence = await collectEvidence(deps, challenge.value);
+  if (!evidence.ok) return evidence;
+  const request = evidence.value;
+  const reply = await attestation.call(attestationRoutes.attest, { body: request });
+  if (!reply.ok) return reply;
+  return acceptCertificate(crypto, {
+    enrolment,
+    request,
+    reply: reply.value,
+    at: clock.now(),
+    ...(signers && { signers }),
+  });
+}
+
+/** Refusals after which the service holds no certificate of this host good. */
+const DECIDED = new Set(['policy-denied', 'evidence-refused', 'host-revoked', 'unknown-host']);
+
+async function keepFailure({ state, clock }: AttestDeps, attempt: Omit<Attempt, 'at'>): Promise<void> {
+  const before = await state.health();
+  const certificate = before.ok && !DECIDED.has(attempt.code) ? before.value?.certificate : undefined;
+  await state.saveHealth({ ...(certificate && { certificate }), attempt: { at: clock.now(), ...attempt } });
+}
+
+function attemptOf(fault: HostFault): Omit<Attempt, 'at'> {
+  const { code, detail } = fault;
+  const { traceId, subStatus } = asCallFault(fault) ?? {};
+  return { code, detail, ...(subStatus && { subStatus }), ...(traceId === undefined ? {} : { traceId }) };
+}
