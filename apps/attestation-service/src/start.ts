@@ -1,26 +1,31 @@
-import { readFile } from 'node:fs/promises';
-import { nodeCrypto } from '@sekimori/crypto-core/node';
+import { sameKey } from '@sekimori/crypto-core';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { parseKeyName, softwareKeyStore } from '@sekimori/hsm';
-import { type Certificate, certificatesFromPem, ChainCache } from '@sekimori/pki';
+import { ChainCache, verifySignature } from '@sekimori/pki';
 import { attestationRoutes } from '@sekimori/protocol';
-import { describeFault, type Fault, ok, type Result } from '@sekimori/result';
+import { ok, type Result } from '@sekimori/result';
 import {
   adminTokens,
   type Clock,
   createServer,
   every,
-  fileKeyFiles,
   type LoadedConfig,
   type Logger,
+  openKeyFiles,
+  readCertificateFile,
   readPrivateFile,
+  readTlsFiles,
+  settingRefused,
   type StartFault,
 } from '@sekimori/service-kit';
 import { openAttestationStore } from '@sekimori/store-sql';
+import { ensurePolicy } from './attest/reference.ts';
+import { CHALLENGE_KEY_BYTES } from './challenge/challenge.ts';
 import type { AttestationConfig } from './config.ts';
 import type { AttestationDeps, AttestationSigner } from './deps.ts';
 import { attestationHandlers } from './handlers.ts';
-import { INITIAL_SETTINGS } from './attest/reference.ts';
 import { revocationStatement } from './revocations.ts';
+import { signerTrouble } from './signer.ts';
 
 const PRUNE_SECONDS = 60;
 const PRUNE_AT_ONCE = 1000;
@@ -37,21 +42,17 @@ export async function startAttestationService(
   { config, insecure }: LoadedConfig<AttestationConfig>,
   { logger, clock, version }: { readonly logger: Logger; readonly clock: Clock; readonly version: string },
 ): Promise<Result<RunningAttestation, StartFault>> {
-  const crypto = nodeCrypto;
-  const [tlsKey, macKey] = [await readPrivateFile(config.tls.key), await readPrivateFile(config.challengeKey)];
-  if (!tlsKey.ok) return unreadable('tls.key', tlsKey.fault);
-  if (!macKey.ok) return unreadable('challengeKey', macKey.fault);
-  if (macKey.value.length !== 32)
-    return unreadable('challengeKey', { code: 'length', detail: 'it must have 32 bytes' });
+  const tls = await readTlsFiles(config.tls);
+  if (!tls.ok) return tls;
+  const macKey = await readPrivateFile(config.challengeKey);
+  if (!macKey.ok) return settingRefused('challengeKey', macKey.fault);
+  if (macKey.value.length !== CHALLENGE_KEY_BYTES)
+    return settingRefused('challengeKey', { code: 'length', detail: `it must have ${CHALLENGE_KEY_BYTES} bytes` });
   const signer = await openSigner(config);
   if (!signer.ok) return signer;
   const opened = await openAttestationStore({ file: config.database, crypto });
-  if (!opened.ok) return unreadable('database', opened.fault);
+  if (!opened.ok) return settingRefused('database', opened.fault);
   const store = opened.value;
-  if ((await store.attestationPolicy()).settings === null) {
-    const audit = { at: clock.now(), kind: 'policy.set', actor: 'service', subject: 'policy', body: INITIAL_SETTINGS };
-    await store.setAttestationPolicy({ settings: INITIAL_SETTINGS, expectedVersion: 0, audit });
-  }
   const { serviceId } = config;
   const deps: AttestationDeps = {
     crypto,
@@ -62,11 +63,12 @@ export async function startAttestationService(
     settings: { ...config, version, insecure },
     chains: new ChainCache(),
   };
+  await ensurePolicy(deps);
   const server = createServer({
     routes: attestationRoutes,
     handlers: attestationHandlers(deps, clock.now()),
     authenticate: adminTokens(config.administrators),
-    tls: { key: tlsKey.value, cert: await readFile(config.tls.certificate, 'utf8'), requestClientCertificate: false },
+    tls: { ...tls.value, requestClientCertificate: false },
     logger,
     ready: () => signerTrouble(deps),
     version,
@@ -92,29 +94,23 @@ export async function startAttestationService(
 
 async function openSigner(config: AttestationConfig): Promise<Result<AttestationSigner, StartFault>> {
   const name = parseKeyName(config.signer.key);
-  if (!name.ok) return unreadable('signer.key', name.fault);
-  const keys = softwareKeyStore(nodeCrypto, await fileKeyFiles(config.keys));
-  const key = await keys.signingKey(name.value);
-  if (!key.ok) return unreadable('signer.key', key.fault);
-  const [certificate, ca] = [await readCertificate(config.signer.certificate), await readCertificate(config.signer.ca)];
-  if (!certificate.ok) return unreadable('signer.certificate', certificate.fault);
-  if (!ca.ok) return unreadable('signer.ca', ca.fault);
-  return ok({ key: key.value, certificate: certificate.value, ca: ca.value });
-}
-
-async function readCertificate(file: string): Promise<Result<Certificate, Fault>> {
-  const certificates = certificatesFromPem(await readFile(file, 'utf8'));
-  return certificates.ok ? ok(certificates.value[0] as Certificate) : certificates;
-}
-
-/** A signer that has ended certifies nothing that a relying party would accept. */
-function signerTrouble({ signer, clock }: AttestationDeps): Fault | undefined {
-  const { notAfter } = signer.certificate;
-  if (clock.now().getTime() < notAfter.getTime()) return undefined;
-  return { code: 'signer-expired', detail: `the attestation signer ended at ${notAfter.toISOString()}` };
-}
-
-function unreadable(setting: string, fault: Fault): { readonly ok: false; readonly fault: StartFault } {
-  const hint = "'sekimori init' makes a data folder with everything in it";
-  return { ok: false, fault: { code: 'start-refused', detail: `${setting}: ${describeFault(fault)}`, hint } };
+  if (!name.ok) return settingRefused('signer.key', name.fault);
+  const files = await openKeyFiles('keys', config.keys);
+  if (!files.ok) return files;
+  const found = await softwareKeyStore(crypto, files.value).signingKey(name.value);
+  if (!found.ok) return settingRefused('signer.key', found.fault);
+  const key = found.value;
+  if (key.publicKey.type !== 'ec' || key.publicKey.curve !== 'P-256')
+    return settingRefused('signer.key', { code: 'key-use', detail: 'revocation statements need a P-256 key' });
+  const certificates = await readCertificateFile('signer.certificate', config.signer.certificate);
+  if (!certificates.ok) return certificates;
+  const cas = await readCertificateFile('signer.ca', config.signer.ca);
+  if (!cas.ok) return cas;
+  const [[certificate], [ca]] = [certificates.value, cas.value];
+  const [certified, issuing] = [certificate.publicKey(crypto), ca.publicKey(crypto)];
+  if (!certified.ok || !sameKey(certified.value, key.publicKey))
+    return settingRefused('signer.certificate', { code: 'other-key', detail: 'it is not for the key of signer.key' });
+  if (!issuing.ok || !verifySignature(crypto, certificate, issuing.value))
+    return settingRefused('signer.ca', { code: 'other-issuer', detail: 'it did not issue signer.certificate' });
+  return ok({ key, certificate, ca });
 }

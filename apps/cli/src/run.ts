@@ -36,7 +36,11 @@ async function fault(
 function faultOf(error: unknown): CommandFault {
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   if (name === 'OutageError')
-    return { code: 'unreachable', detail: message, hint: "see 'sekimori status'; 'sekimori serve' starts the services" };
+    return {
+      code: 'unreachable',
+      detail: message,
+      hint: "see 'sekimori status'; 'sekimori serve' starts the services",
+    };
   const { code, path } = error as { readonly code?: unknown; readonly path?: unknown };
   if (typeof code === 'string' && typeof path === 'string')
     return {

@@ -18,7 +18,8 @@ type AttestDeps = Omit<HostDeps, 'keyProtection'>;
 export async function attest(deps: AttestDeps): Promise<Result<HealthCertificate, HostFault>> {
   try {
     const outcome = await attestOnce(deps);
-    if (outcome.ok) await deps.state.saveHealth({ certificate: outcome.value, attempt: { at: deps.clock.now(), code: 'passed' } });
+    if (outcome.ok)
+      await deps.state.saveHealth({ certificate: outcome.value, attempt: { at: deps.clock.now(), code: 'passed' } });
     else if (outcome.fault.code !== 'not-enrolled') await keepFailure(deps, attemptOf(outcome.fault));
     return outcome;
   } catch (error) {

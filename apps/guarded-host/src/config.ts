@@ -38,7 +38,9 @@ export const HostConfig = Type.Object(
       FilePath({ description: 'certificates between the TPM and its vendor root (PEM), where the TPM holds none' }),
     ),
     signers: Type.Optional(
-      FilePath({ description: 'the CA over attestation signers, or signers (PEM): no other health certificate is accepted' }),
+      FilePath({
+        description: 'the CA over attestation signers, or signers (PEM): no other health certificate is accepted',
+      }),
     ),
     attestation: Type.Optional(Service('the attestation service')),
     keyProtection: Type.Optional(Service('the key protection service')),
@@ -86,5 +88,10 @@ function addressesIn({ device, swtpm, tcp }: HostConfig['tpm']): readonly TpmAdd
 }
 
 function machineName(): string {
-  return hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 63) || 'host';
+  return (
+    hostname()
+      .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 63) || 'host'
+  );
 }

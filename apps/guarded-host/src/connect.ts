@@ -42,7 +42,7 @@ export async function connectHost(settings: HostSettings): Promise<Result<Connec
   if (!state.ok) return state;
   const signers = settings.signers === undefined ? undefined : await readCertificates('signers', settings.signers);
   if (signers && !signers.ok) return signers;
-  const open = { transports: [] as NodeTransport[], tpm: undefined as Promise<Tpm> | undefined };
+  const held = { transports: [] as NodeTransport[], tpm: undefined as Promise<Tpm> | undefined };
 
   async function service(
     key: 'attestation' | 'keyProtection',
@@ -55,7 +55,7 @@ export async function connectHost(settings: HostSettings): Promise<Result<Connec
     const parsed = certificatesFromPem(ca.value);
     if (!parsed.ok) return invalid(`${key}.ca`, `${address.ca}: ${describeFault(parsed.fault)}`);
     const transport = nodeTransport({ ca: ca.value, ...(client && { client }) });
-    open.transports.push(transport);
+    held.transports.push(transport);
     return ok(createClient({ baseUrl: address.url, transport }));
   }
 
@@ -66,7 +66,7 @@ export async function connectHost(settings: HostSettings): Promise<Result<Connec
     state: state.value,
     readEventLog: () => readEventLog(settings.eventLog),
     ...(signers && { signers: signers.value }),
-    tpm: () => (open.tpm ??= openTpm(settings.tpm)),
+    tpm: () => (held.tpm ??= openTpm(settings.tpm)),
     attestation: () => service('attestation'),
     async endorsementIntermediates() {
       const file = settings.endorsementIntermediates;
@@ -80,7 +80,15 @@ export async function connectHost(settings: HostSettings): Promise<Result<Connec
       const { readEventLog: readLog } = host;
       const known = host.signers && { signers: host.signers };
       const tpm = await host.tpm();
-      return ok({ crypto, clock, state: host.state, tpm, readEventLog: readLog, attestation: attestation.value, ...known });
+      return ok({
+        crypto,
+        clock,
+        state: host.state,
+        tpm,
+        readEventLog: readLog,
+        attestation: attestation.value,
+        ...known,
+      });
     },
     async deps() {
       const attesting = await host.attesting();
@@ -91,8 +99,8 @@ export async function connectHost(settings: HostSettings): Promise<Result<Connec
       return keyProtection.ok ? ok({ ...attesting.value, keyProtection: keyProtection.value }) : keyProtection;
     },
     async close() {
-      for (const transport of open.transports) transport.close();
-      await open.tpm?.then((tpm) => tpm.close()).catch(() => {});
+      for (const transport of held.transports) transport.close();
+      await held.tpm?.then((tpm) => tpm.close()).catch(() => {});
     },
   };
   return ok(host);
@@ -145,10 +153,16 @@ async function readText(setting: string, file: string): Promise<Result<string, S
 }
 
 function invalid(setting: string, detail: string) {
-  return { ok: false, fault: { code: 'config-invalid', detail: `${setting}: ${detail}`, hint: `correct ${setting}` } } as const;
+  return {
+    ok: false,
+    fault: { code: 'config-invalid', detail: `${setting}: ${detail}`, hint: `correct ${setting}` },
+  } as const;
 }
 
 function notConfigured(key: 'attestation' | 'keyProtection') {
   const hint = `set ${key}.url and ${key}.ca in the configuration file`;
-  return { ok: false, fault: { code: 'service-not-configured', detail: `there is no address in ${key}`, hint } } as const;
+  return {
+    ok: false,
+    fault: { code: 'service-not-configured', detail: `there is no address in ${key}`, hint },
+  } as const;
 }

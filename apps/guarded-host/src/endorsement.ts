@@ -46,7 +46,10 @@ export async function withEnrolledKey<T>(
   if (!opened.ok) return opened;
   const own = opened.value;
   if (!own)
-    return hostFault('endorsement-key-changed', `the ${endorsementKey.kind} endorsement certificate is not there any more`);
+    return hostFault(
+      'endorsement-key-changed',
+      `the ${endorsementKey.kind} endorsement certificate is not there any more`,
+    );
   try {
     if (!equal(own.key.name, endorsementKey.name))
       return hostFault(
@@ -64,12 +67,17 @@ async function open(tpm: Tpm, kind: EndorsementKeyKind): Promise<Result<OwnEndor
   const opened = await openEndorsementKey(tpm, kind);
   if (!opened.ok) {
     const { fault } = opened;
-    const absent = fault.code === 'tpm-error' && fault.command === 'NV_ReadPublic' && fault.response.name === 'TPM_RC_HANDLE';
+    const absent =
+      fault.code === 'tpm-error' && fault.command === 'NV_ReadPublic' && fault.response.name === 'TPM_RC_HANDLE';
     return absent ? ok(undefined) : opened;
   }
   const key = opened.value;
   const checked = EndorsementKey.check(tpm.crypto, key.tpm2bPublic);
   if (checked.ok) return ok({ kind, key, fingerprint: checked.value.fingerprint });
   await key.release();
-  return hostFault('endorsement-key-missing', `the ${kind} endorsement key: ${describeFault(checked.fault)}`, checked.fault);
+  return hostFault(
+    'endorsement-key-missing',
+    `the ${kind} endorsement key: ${describeFault(checked.fault)}`,
+    checked.fault,
+  );
 }

@@ -47,7 +47,13 @@ export async function collectEvidence(
   if (!sender.ok) return sender;
   const { hostId, clientKey } = sender.value;
   const bound = (healthKeyName: Uint8Array) =>
-    evidenceBinding(deps.crypto, { challenge: bytes, serviceId: challenge.serviceId, hostId, healthKeyName, clientKey });
+    evidenceBinding(deps.crypto, {
+      challenge: bytes,
+      serviceId: challenge.serviceId,
+      hostId,
+      healthKeyName,
+      clientKey,
+    });
   const attestationKey = await (overrides.attestationKey ?? createAttestationKey)(tpm);
   if (!attestationKey.ok) return attestationKey;
   try {

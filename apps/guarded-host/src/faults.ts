@@ -6,12 +6,14 @@ import type { TpmFault } from '@sekimori/tpm2';
 export const HOST_FAULTS = {
   'not-enrolled': "enrol this host: 'sekimori-host identity --enrol'",
   'enrolled-otherwise': 'a host has one enrolment; keep the other state folder, or use an empty one',
-  'endorsement-key-missing': 'this TPM has no endorsement certificate in its NV memory: ask its vendor, or manufacture the software TPM with one',
+  'endorsement-key-missing':
+    'this TPM has no endorsement certificate in its NV memory: ask its vendor, or manufacture the software TPM with one',
   'endorsement-key-changed':
     'this is not the TPM that was enrolled, or it was cleared by its maker: an operator revokes the host and enrols it anew',
   'attestation-key-changed': 'the TPM was cleared: an operator revokes the host and enrols it anew',
   'health-key-changed': 'the machine was started anew or its PCRs changed: attest again',
-  'health-certificate-unexpected': 'the attestation service answered with a certificate that is not for this host: look at its address and its CA',
+  'health-certificate-unexpected':
+    'the attestation service answered with a certificate that is not for this host: look at its address and its CA',
   'service-unexpected': 'compare the versions of the service and of this program, and its address',
   'event-log-unreadable': "firmware with a TPM writes it, Linux shows it to root: look at the setting 'eventLog'",
   'state-unreadable': 'only root may have access to the state folder and its files',

@@ -112,10 +112,7 @@ export function statusOfCode(code: string): HostAttestationStatus {
 
 const UNAUTHORIZED = new Set(['unknown-host', 'host-revoked', 'host-not-approved', 'host-not-active']);
 
-async function askService(
-  { attestation, state }: StatusDeps,
-  remarks: string[],
-): Promise<EnrolmentState | 'unknown'> {
+async function askService({ attestation, state }: StatusDeps, remarks: string[]): Promise<EnrolmentState | 'unknown'> {
   if (!attestation) return 'unknown';
   try {
     const status = await enrolmentStatus({ attestation, state });

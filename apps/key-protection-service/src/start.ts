@@ -1,22 +1,24 @@
-import { readFile } from 'node:fs/promises';
 import { createClient } from '@sekimori/client';
 import { nodeTransport } from '@sekimori/client/node';
 import type { PublicKey } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { parseKeyName, softwareKeyStore } from '@sekimori/hsm';
 import { GuardianCache, GuardianKeys, parseGuardianMetadata } from '@sekimori/key-protector';
-import { type Certificate, certificatesFromPem } from '@sekimori/pki';
+import { type Certificate, writePem } from '@sekimori/pki';
 import { attestationRoutes, keyProtectionRoutes } from '@sekimori/protocol';
-import { describeFault, type Fault, ok, type Result } from '@sekimori/result';
+import { describeFault, ok, type Result } from '@sekimori/result';
 import {
   adminTokens,
   type Clock,
   createServer,
   every,
-  fileKeyFiles,
   type LoadedConfig,
   type Logger,
-  readPrivateFile,
+  openKeyFiles,
+  readCertificateFile,
+  readSettingFile,
+  readTlsFiles,
+  settingRefused,
   type StartFault,
 } from '@sekimori/service-kit';
 import { openKeyProtectionStore } from '@sekimori/store-sql';
@@ -47,17 +49,18 @@ export async function startKeyProtectionService(
   },
 ): Promise<Result<RunningKeyProtection, StartFault>> {
   const { logger, clock, version } = environment;
-  const tlsKey = await readPrivateFile(config.tls.key);
-  if (!tlsKey.ok) return unreadable('tls.key', tlsKey.fault);
+  const tls = await readTlsFiles(config.tls);
+  if (!tls.ok) return tls;
   const guardian = await openGuardian(config);
   if (!guardian.ok) return guardian;
-  const signers = certificatesFromPem(await readFile(config.attestation.signers, 'utf8'));
-  if (!signers.ok) return unreadable('attestation.signers', signers.fault);
+  const signers = await readCertificateFile('attestation.signers', config.attestation.signers);
+  if (!signers.ok) return signers;
   const signerKeys = publicKeysOf(signers.value);
-  if (!signerKeys.ok) return unreadable('attestation.signers', signerKeys.fault);
-  const source = environment.fetchStatement ?? (await remoteStatement(config));
+  if (!signerKeys.ok) return settingRefused('attestation.signers', signerKeys.fault);
+  const source = environment.fetchStatement ? ok(inProcess(environment.fetchStatement)) : await remote(config);
+  if (!source.ok) return source;
   const opened = await openKeyProtectionStore({ file: config.database, crypto });
-  if (!opened.ok) return unreadable('database', opened.fault);
+  if (!opened.ok) return settingRefused('database', opened.fault);
   const store = opened.value;
   const revocations = new Revocations({
     crypto,
@@ -66,7 +69,7 @@ export async function startKeyProtectionService(
     store,
     issuer: config.attestation.serviceId,
     signers: signerKeys.value,
-    fetchStatement: source,
+    fetchStatement: source.value.fetch,
   });
   const deps: KeyProtectionDeps = {
     crypto,
@@ -83,7 +86,7 @@ export async function startKeyProtectionService(
     routes: keyProtectionRoutes,
     handlers: keyProtectionHandlers(deps, clock.now()),
     authenticate: adminTokens(config.administrators),
-    tls: { key: tlsKey.value, cert: await readFile(config.tls.certificate, 'utf8'), requestClientCertificate: true },
+    tls: { ...tls.value, requestClientCertificate: true },
     logger,
     ready: () => {
       const lists = revocations.current();
@@ -94,6 +97,7 @@ export async function startKeyProtectionService(
   const refresh = every(REFRESH_SECONDS, () => revocations.refresh(), { name: 'refresh revocations', logger });
   const close = async (): Promise<void> => {
     await server.close();
+    source.value.close(); // ends a request that is under way
     await refresh.stop();
     await store.close();
   };
@@ -109,22 +113,25 @@ export async function startKeyProtectionService(
 async function openGuardian(
   config: KeyProtectionConfig,
 ): Promise<Result<{ readonly keys: GuardianKeys; readonly metadata: Uint8Array }, StartFault>> {
-  const metadata = Uint8Array.from(await readFile(config.guardian.metadata));
-  const parsed = parseGuardianMetadata(crypto, metadata);
-  if (!parsed.ok) return unreadable('guardian.metadata', parsed.fault);
+  const metadata = await readSettingFile('guardian.metadata', config.guardian.metadata);
+  if (!metadata.ok) return metadata;
+  const parsed = parseGuardianMetadata(crypto, metadata.value);
+  if (!parsed.ok) return settingRefused('guardian.metadata', parsed.fault);
   const [signingName, encryptionName] = [
     parseKeyName(config.guardian.signing),
     parseKeyName(config.guardian.encryption),
   ];
-  if (!signingName.ok) return unreadable('guardian.signing', signingName.fault);
-  if (!encryptionName.ok) return unreadable('guardian.encryption', encryptionName.fault);
-  const store = softwareKeyStore(crypto, await fileKeyFiles(config.keys));
+  if (!signingName.ok) return settingRefused('guardian.signing', signingName.fault);
+  if (!encryptionName.ok) return settingRefused('guardian.encryption', encryptionName.fault);
+  const files = await openKeyFiles('keys', config.keys);
+  if (!files.ok) return files;
+  const store = softwareKeyStore(crypto, files.value);
   const signing = await store.signingKey(signingName.value);
-  if (!signing.ok) return unreadable('guardian.signing', signing.fault);
+  if (!signing.ok) return settingRefused('guardian.signing', signing.fault);
   const agreement = await store.agreementKey(encryptionName.value);
-  if (!agreement.ok) return unreadable('guardian.encryption', agreement.fault);
+  if (!agreement.ok) return settingRefused('guardian.encryption', agreement.fault);
   const keys = GuardianKeys.of(parsed.value.guardian, signing.value, agreement.value);
-  return keys.ok ? ok({ keys: keys.value, metadata }) : unreadable('guardian', keys.fault);
+  return keys.ok ? ok({ keys: keys.value, metadata: metadata.value }) : settingRefused('guardian', keys.fault);
 }
 
 function publicKeysOf(certificates: readonly Certificate[]): Result<readonly PublicKey[]> {
@@ -137,17 +144,28 @@ function publicKeysOf(certificates: readonly Certificate[]): Result<readonly Pub
   return ok(keys);
 }
 
-async function remoteStatement({ attestation }: KeyProtectionConfig): Promise<() => Promise<string>> {
-  const transport = nodeTransport({ ca: await readFile(attestation.ca, 'utf8'), timeoutSeconds: REFRESH_SECONDS });
-  const client = createClient({ baseUrl: attestation.url, transport });
-  return async () => {
-    const reply = await client.call(attestationRoutes.revocations);
-    if (!reply.ok) throw new Error(describeFault(reply.fault));
-    return reply.value.statement;
-  };
+/** Where revocation statements come from. */
+interface StatementSource {
+  readonly fetch: () => Promise<string>;
+  readonly close: () => void;
 }
 
-function unreadable(setting: string, fault: Fault): { readonly ok: false; readonly fault: StartFault } {
-  const hint = "'sekimori init' makes a data folder with everything in it";
-  return { ok: false, fault: { code: 'start-refused', detail: `${setting}: ${describeFault(fault)}`, hint } };
+function inProcess(fetch: () => Promise<string>): StatementSource {
+  return { fetch, close: () => {} };
+}
+
+async function remote({ attestation }: KeyProtectionConfig): Promise<Result<StatementSource, StartFault>> {
+  const ca = await readCertificateFile('attestation.ca', attestation.ca);
+  if (!ca.ok) return ca;
+  const pem = ca.value.map(({ der }) => writePem('CERTIFICATE', der)).join('');
+  const transport = nodeTransport({ ca: pem, timeoutSeconds: REFRESH_SECONDS });
+  const client = createClient({ baseUrl: attestation.url, transport });
+  return ok({
+    fetch: async () => {
+      const reply = await client.call(attestationRoutes.revocations);
+      if (!reply.ok) throw new Error(describeFault(reply.fault));
+      return reply.value.statement;
+    },
+    close: () => transport.close(),
+  });
 }

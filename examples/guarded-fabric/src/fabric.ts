@@ -18,7 +18,12 @@ export interface Fabric {
 
 /** Makes the data folder at the first start and goes on with it later. */
 export async function initialise(data: string): Promise<'made' | 'there'> {
-  const made = await initDataFolder({ data, at: new Date(), guardianName: 'fabric', ports: { attestation: 8443, keyProtection: 8444 } });
+  const made = await initDataFolder({
+    data,
+    at: new Date(),
+    guardianName: 'fabric',
+    ports: { attestation: 8443, keyProtection: 8444 },
+  });
   if (made.ok) return 'made';
   if (made.fault.code === 'already-initialised') return 'there';
   throw new Error(describeFault(made.fault));
@@ -27,7 +32,9 @@ export async function initialise(data: string): Promise<'made' | 'there'> {
 /** On free ports of the loopback. `env` overrides settings, as it does for `sekimori serve`. */
 export async function startFabric(data: string, env: Readonly<Record<string, string>> = {}): Promise<Fabric> {
   const logger = createLogger({ service: 'guarded-fabric', level: process.env['SEKIMORI_LOG_LEVEL'] ?? 'silent' });
-  const services = must(await startServe({ data, logger, clock: systemClock, ports: { attestation: 0, keyProtection: 0 }, env }));
+  const services = must(
+    await startServe({ data, logger, clock: systemClock, ports: { attestation: 0, keyProtection: 0 }, env }),
+  );
   const ca = await readFile(services.caFile, 'utf8');
   const token = must(await readPrivateFile(`${data}/admin/token`));
   const transport: NodeTransport = nodeTransport({ ca });

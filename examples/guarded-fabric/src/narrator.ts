@@ -4,6 +4,7 @@ import type { Narrator } from './story.ts';
 export function textNarrator(write: (text: string) => void, colours: boolean): Narrator {
   const paint = (code: string, text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
   return {
+    note: (text) => write(`${paint('33', text)}\n`),
     chapter: (title) => write(`\n${paint('1', title)}\n`),
     begin: (name) => colours && write(`  ${paint('2', '…')} ${name}`),
     end: (report, told, problem) => {
@@ -17,4 +18,4 @@ export function textNarrator(write: (text: string) => void, colours: boolean): N
   };
 }
 
-export const silentNarrator: Narrator = { chapter: () => {}, begin: () => {}, end: () => {} };
+export const silentNarrator: Narrator = { note: () => {}, chapter: () => {}, begin: () => {}, end: () => {} };

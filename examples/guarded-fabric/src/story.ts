@@ -14,6 +14,8 @@ export interface Told {
 }
 
 export interface Narrator {
+  /** Something to know beforehand, in one line. */
+  note(text: string): void;
   chapter(title: string): void;
   begin(name: string): void;
   end(report: StepReport, told: Told, problem: string | undefined): void;

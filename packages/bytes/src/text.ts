@@ -1,52 +1,61 @@
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const VALUE_OF = new Int8Array(128).fill(-1);
-for (let i = 0; i < 64; i++) VALUE_OF[ALPHABET.charCodeAt(i)] = i;
+import * as portable from './portable-text.ts';
+
+/** Of ECMAScript 2026, not in every engine yet; ten times faster than script. */
+interface NativeBytes extends Uint8Array {
+  toHex(): string;
+  toBase64(options: { readonly alphabet: 'base64' | 'base64url'; readonly omitPadding: boolean }): string;
+}
+interface NativeConstructor {
+  fromHex(text: string): Uint8Array<ArrayBuffer>;
+  fromBase64(
+    text: string,
+    options: { readonly alphabet: 'base64' | 'base64url'; readonly lastChunkHandling: 'strict' },
+  ): Uint8Array<ArrayBuffer>;
+}
+const native = 'fromBase64' in Uint8Array ? (Uint8Array as unknown as NativeConstructor) : undefined;
 
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
-  let out = '';
-  for (const byte of bytes) out += HEX[byte];
-  return out;
+  return native ? (bytes as NativeBytes).toHex() : portable.toHex(bytes);
 }
 
 /** Undefined for an odd length or any character that is not a hex digit. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
-  const out = new Uint8Array(text.length / 2);
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return out;
+  return native ? unlessThrown(() => native.fromHex(text)) : portable.fromHex(text);
 }
 
 /** RFC 4648 section 4, padded. */
 export function toBase64(bytes: Uint8Array): string {
-  let out = '';
-  let i = 0;
-  for (; i + 2 < bytes.length; i += 3) out += quad(bytes[i]!, bytes[i + 1]!, bytes[i + 2]!);
-  if (i + 1 === bytes.length) out += `${quad(bytes[i]!, 0, 0).slice(0, 2)}==`;
-  else if (i + 2 === bytes.length) out += `${quad(bytes[i]!, bytes[i + 1]!, 0).slice(0, 3)}=`;
-  return out;
+  if (!native) return portable.toBase64(bytes);
+  return (bytes as NativeBytes).toBase64({ alphabet: 'base64', omitPadding: false });
 }
 
 /** RFC 4648 section 4: padding is required and unused bits must be zero, so each value has one text. No white space. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!native) return portable.fromBase64(text);
   if (text.length % 4 !== 0) return undefined;
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  return decode64(text.slice(0, text.length - padding));
+  const bytes = unlessThrown(() => native.fromBase64(text, { alphabet: 'base64', lastChunkHandling: 'strict' }));
+  return ofLength(bytes, (text.length / 4) * 3 - padding);
 }
 
 /** RFC 4648 section 5, without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
-  return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  if (!native) return portable.toBase64Url(bytes);
+  return (bytes as NativeBytes).toBase64({ alphabet: 'base64url', omitPadding: true });
 }
 
 /** RFC 4648 section 5: no padding, and unused bits must be zero. */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (/[+/=]/.test(text)) return undefined;
-  return decode64(text.replaceAll('-', '+').replaceAll('_', '/'));
+  if (!native) return portable.fromBase64Url(text);
+  const over = text.length % 4;
+  if (over === 1) return undefined;
+  const padded = over === 0 ? text : text + '='.repeat(4 - over);
+  const bytes = unlessThrown(() => native.fromBase64(padded, { alphabet: 'base64url', lastChunkHandling: 'strict' }));
+  return ofLength(bytes, Math.floor((text.length * 3) / 4));
 }
 
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
@@ -62,28 +71,15 @@ export function fromUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-function quad(a: number, b: number, c: number): string {
-  return (
-    ALPHABET[a >> 2]! + ALPHABET[((a & 3) << 4) | (b >> 4)]! + ALPHABET[((b & 15) << 2) | (c >> 6)]! + ALPHABET[c & 63]!
-  );
+function unlessThrown<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
 }
 
-function decode64(digits: string): Uint8Array<ArrayBuffer> | undefined {
-  if (digits.length % 4 === 1) return undefined;
-  const out = new Uint8Array(Math.floor((digits.length * 3) / 4));
-  let bits = 0;
-  let held = 0;
-  let at = 0;
-  for (let i = 0; i < digits.length; i++) {
-    const value = VALUE_OF[digits.charCodeAt(i)] ?? -1;
-    if (value < 0) return undefined;
-    held = (held << 6) | value;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out[at++] = held >> bits;
-      held &= (1 << bits) - 1;
-    }
-  }
-  return held === 0 ? out : undefined;
+/** The engine passes over white space, and takes padding where none is due: then the bytes are fewer than the text tells. */
+function ofLength<T extends Uint8Array>(bytes: T | undefined, length: number): T | undefined {
+  return bytes?.length === length ? bytes : undefined;
 }

@@ -4,48 +4,16 @@ import {
   copyOf,
   equal,
   equalConstantTime,
-  fromBase64,
-  fromBase64Url,
-  fromHex,
   fromUtf8,
   isAllZero,
   leftPad,
   lengthPrefixed,
-  toBase64,
-  toBase64Url,
   toHex,
   u16be,
   u32be,
   u64be,
   utf8,
 } from '../src/index.ts';
-
-describe('hex', () => {
-  it('round-trips every byte', () => {
-    const all = Uint8Array.from({ length: 256 }, (_, i) => i);
-    expect(fromHex(toHex(all))).toEqual(all);
-  });
-  it.each(['0', '0g', ' 00', '0x00'])('refuses %j', (text) => expect(fromHex(text)).toBeUndefined());
-});
-
-describe('base64', () => {
-  it('agrees with Node for every length', () => {
-    for (let length = 0; length < 70; length++) {
-      const bytes = Uint8Array.from({ length }, (_, i) => i * 37 + length);
-      expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString('base64'));
-      expect(toBase64Url(bytes)).toBe(Buffer.from(bytes).toString('base64url'));
-      expect(fromBase64(toBase64(bytes))).toEqual(bytes);
-      expect(fromBase64Url(toBase64Url(bytes))).toEqual(bytes);
-    }
-  });
-  it.each(['A', 'AA', 'AA=', 'AB==', 'AAB=', 'A===', 'AA==AA==', 'AA=A', 'AA -', 'AAA\n', 'é===', '===='])(
-    'has one text for each value: refuses %j',
-    (text) => expect(fromBase64(text)).toBeUndefined(),
-  );
-  it.each(['A', 'AB', 'AA==', 'AA+A', 'AA/A', 'AA A'])('base64url refuses %j', (text) =>
-    expect(fromBase64Url(text)).toBeUndefined(),
-  );
-});
 
 describe('arrays', () => {
   it('joins, copies and compares', () => {

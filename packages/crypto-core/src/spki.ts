@@ -13,6 +13,13 @@ const CURVE_OIDS: Readonly<Record<CurveName, string>> = {
   'P-384': '1.3.132.0.34',
   'P-521': '1.3.132.0.35',
 };
+/** Every key that is used has its SubjectPublicKeyInfo written, so the part that never changes is written once. */
+const ecAlgorithm = (curve: CurveName) => der.sequence(der.oid(EC_PUBLIC_KEY), der.oid(CURVE_OIDS[curve]));
+const EC_ALGORITHMS: Readonly<Record<CurveName, Uint8Array>> = {
+  'P-256': ecAlgorithm('P-256'),
+  'P-384': ecAlgorithm('P-384'),
+  'P-521': ecAlgorithm('P-521'),
+};
 
 type KeyParts = Exclude<PublicKeySpec, { type: 'spki' }>;
 
@@ -56,7 +63,7 @@ export function spkiOf(key: KeyParts): Uint8Array<ArrayBuffer> {
   const [x, y] = [leftPad(key.x, width), leftPad(key.y, width)];
   if (!x || !y) throw new RangeError(`a coordinate is wider than ${key.curve}`);
   const point = concat(Uint8Array.of(4), x, y);
-  return der.sequence(der.sequence(der.oid(EC_PUBLIC_KEY), der.oid(CURVE_OIDS[key.curve])), der.bitString(point));
+  return der.sequence(EC_ALGORITHMS[key.curve], der.bitString(point));
 }
 
 function elementsOf(

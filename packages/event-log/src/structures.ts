@@ -110,8 +110,15 @@ export function fromUtf16(data: Uint8Array): string | undefined {
 
 /** ASCII text, printable, without its final NULs. */
 export function printable(data: Uint8Array): string | undefined {
-  const text = fromUtf8(data)?.replace(/\0+$/, '');
-  return text !== undefined && text !== '' && /^[\t\n\r\x20-\x7e]+$/.test(text) ? text : undefined;
+  let end = data.length;
+  while (end > 0 && data[end - 1] === 0) end--;
+  if (end === 0) return undefined;
+  const text = data.subarray(0, end);
+  return text.every(isPrintable) ? fromUtf8(text) : undefined;
+}
+
+function isPrintable(byte: number): boolean {
+  return (byte >= 0x20 && byte <= 0x7e) || byte === 9 || byte === 10 || byte === 13;
 }
 
 function utf16(units: bigint): Codec<string> {

@@ -11,4 +11,5 @@ export { privateFolder, readPrivateFile, writePrivateFile } from './private-file
 export type { RefusalFault } from './problem.ts';
 export type { Handler, Handlers, Peer, RouteRequest, RouteTable } from './routes.ts';
 export { createServer, type Server, type ServerOptions } from './server.ts';
+export { openKeyFiles, readCertificateFile, readSettingFile, readTlsFiles, settingRefused } from './setting-files.ts';
 export { complain, EXIT, runService, type Service, type StartFault } from './service.ts';

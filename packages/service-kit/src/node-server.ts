@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Secret } from '@sekimori/crypto-core';
-import { writePem } from '@sekimori/pki';
+import { tlsKeyPem } from './setting-files.ts';
 
 export interface Limits {
   readonly headerBytes: number;
@@ -65,7 +65,7 @@ export function nodeServer(tls: Transport, limits: Limits): HttpServer {
       ? createHttpServer(timing)
       : createHttpsServer({
           ...timing,
-          key: tls.key.use(pemOf),
+          key: tls.key.use(tlsKeyPem),
           cert: tls.cert,
           minVersion: 'TLSv1.3',
           handshakeTimeout: limits.handshakeSeconds * 1000,
@@ -77,12 +77,6 @@ export function nodeServer(tls: Transport, limits: Limits): HttpServer {
   server.maxConnections = limits.connections;
   return server;
 }
-
-function pemOf(pkcs8: Uint8Array): string | Buffer {
-  return pkcs8[0] === DER_SEQUENCE ? writePem('PRIVATE KEY', pkcs8) : Buffer.from(pkcs8);
-}
-
-const DER_SEQUENCE = 0x30;
 
 /** The port it got; rejects with words for people. */
 export async function listenOn(server: HttpServer, host: string, port: number): Promise<number> {

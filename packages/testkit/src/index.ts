@@ -1,3 +1,4 @@
+export { badRequests, type BadRequest, goodRequest, type InputRoute } from './bad-input.ts';
 export { boot, bootFile, type BootName } from './boots.ts';
 export { corpus } from './corpus.ts';
 export { type Defect, DEFECTS, type Evidence, type EvidenceRequest } from './evidence.ts';

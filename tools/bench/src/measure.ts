@@ -81,7 +81,10 @@ async function operationsIn(
   for (;;) {
     const millis = await time(operations);
     if (millis >= batchMillis) return operations;
-    operations = Math.max(operations + step, Math.min(2 * operations, step * Math.ceil((operations * batchMillis) / millis / step)));
+    operations = Math.max(
+      operations + step,
+      Math.min(2 * operations, step * Math.ceil((operations * batchMillis) / millis / step)),
+    );
   }
 }
 

@@ -8,14 +8,16 @@ import type { RefusalFault } from '@sekimori/service-kit';
 import type { Attestation, HostRecord } from '@sekimori/store';
 import { checkChallenge, type OpenChallenge } from '../challenge/challenge.ts';
 import type { AttestationDeps } from '../deps.ts';
+import { signerTrouble } from '../signer.ts';
 import { toBase64Url } from '../wire.ts';
 import { type Evidence, readEvidence } from './evidence.ts';
 import { type Authentic, authenticate, type VerifiedEvidence } from './authenticate.ts';
 import { policyInForce } from './reference.ts';
-import { keptAsJson, type KeptVerdict } from './verdict-record.ts';
+import { type KeptFinding, keptAsJson, type KeptVerdict } from './verdict-record.ts';
 
 type Refusal = RefusalFault<
   | 'malformed-request'
+  | 'not-ready'
   | 'unknown-host'
   | 'host-revoked'
   | 'host-not-active'
@@ -36,6 +38,8 @@ export const attest =
     const at = deps.clock.now();
     const evidence = readEvidence(request);
     if (!evidence.ok) return evidence;
+    const notReady = signerTrouble(deps);
+    if (notReady) return { ok: false, fault: notReady };
     const host = await deps.store.host(request.hostId);
     if (!host) return fail('unknown-host', 'no host has this identifier');
     if (host.state === 'revoked') return fail('host-revoked', 'the host was revoked');
@@ -47,6 +51,9 @@ export const attest =
     const attempt = { deps, host, challenge: challenge.value, evidence: evidence.value, at, traceId };
     return decide(attempt, authentic.value);
   };
+
+/** A relying party's clock may be behind ours; a certificate over fresh evidence must not be refused for that. */
+const CLOCKS_APART_MILLIS = 60_000;
 
 /** One attestation whose challenge holds and whose quote the host's key signed. */
 interface Attempt {
@@ -103,7 +110,7 @@ async function grant(
       audience: settings.audience,
       cnf: crypto.hash('sha256', evidence.clientKey),
     },
-    notBefore: evidenceTime,
+    notBefore: new Date(evidenceTime.getTime() - CLOCKS_APART_MILLIS),
     notAfter: new Date(evidenceTime.getTime() + 1000 * settings.certificateSeconds),
   });
   const kept = keep(attempt, verdict, 'good');
@@ -137,10 +144,8 @@ async function refuseEvidence(
   fault: Fault,
   policy: AttestationPolicy,
 ): Promise<Result<AttestReply, Refusal>> {
-  const { code } = fault;
-  const finding = { rule: 'evidence', effect: 'refuse', subStatus: code, detail: describeFault(fault), code } as const;
   const judged = { policyVersion: policy.version, policyDigest: policyDigest(attempt.deps.crypto, policy) };
-  const kept = keep(attempt, { findings: [finding], ...judged }, 'evidence-refused');
+  const kept = keep(attempt, { findings: [findingOf(fault)], ...judged }, 'evidence-refused');
   const recorded = await record(attempt, authentic, { kind: 'refused' }, kept);
   return recorded.ok ? { ok: false, fault: evidenceRefused(fault) } : recorded;
 }
@@ -192,18 +197,16 @@ async function record(
       return fail('host-not-active', 'the host was changed in the meantime');
     case 'counters-went-back': {
       const policy = { policyVersion: kept.policyVersion, policyDigest: kept.policyDigest };
-      const finding = {
-        rule: 'counters',
-        effect: 'refuse',
-        subStatus: fault.code,
-        detail: fault.detail,
-        code: fault.code,
-      } as const;
-      const refused = keep(attempt, { findings: [finding], ...policy }, 'evidence-refused');
+      const refused = keep(attempt, { findings: [findingOf(fault)], ...policy }, 'evidence-refused');
       const again = await record(attempt, authentic, { kind: 'refused' }, refused);
       return again.ok ? { ok: false, fault: evidenceRefused(fault) } : again;
     }
   }
+}
+
+function findingOf(fault: Fault): KeptFinding {
+  const { code } = fault;
+  return { rule: 'evidence', effect: 'refuse', subStatus: code, detail: describeFault(fault), code };
 }
 
 function keep(

@@ -9,7 +9,14 @@ export const INITIAL_SETTINGS = { secureBoot: 'required', fullBoot: true } as co
   'version'
 >;
 
-/** Policy and baselines of one moment. Throws before the settings were written at the first start. */
+/** Writes the settings of a new service, once; those that stand stay. */
+export async function ensurePolicy({ store, clock }: Pick<AttestationDeps, 'store' | 'clock'>): Promise<void> {
+  if ((await store.attestationPolicy()).settings !== null) return;
+  const audit = { at: clock.now(), kind: 'policy.set', actor: 'service', subject: 'policy', body: INITIAL_SETTINGS };
+  await store.setAttestationPolicy({ settings: INITIAL_SETTINGS, expectedVersion: 0, audit }); // another node may be first
+}
+
+/** Policy and baselines of one moment. Throws before `ensurePolicy`. */
 export async function policyInForce({ store }: Pick<AttestationDeps, 'store'>): Promise<Reference> {
   const { version, settings, baselines } = await store.attestationPolicy();
   if (settings === null || typeof settings !== 'object') throw new Error('no attestation policy is set');

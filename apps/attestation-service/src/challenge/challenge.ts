@@ -11,9 +11,11 @@ const CHALLENGE = struct('Challenge')
   .field('hostId', bytes(16))
   .field('mac', bytes(32));
 
+export const CHALLENGE_KEY_BYTES = 32;
+
 export interface ChallengeKey {
   readonly crypto: Crypto;
-  /** 32 bytes, the same on every node of the service; it outlives a restart. */
+  /** CHALLENGE_KEY_BYTES, the same on every node of the service; it outlives a restart. */
   readonly macKey: Secret;
   readonly serviceId: string;
 }

@@ -14,7 +14,10 @@ export function captureBaseline({ data }: Context, host: string, options: { read
     if (!captured.ok) return captured;
     const { name, id, pcrs } = captured.value;
     const numbers = pcrs.map(({ index }) => index).join(', ');
-    return ok({ json: captured.value, text: `baseline ${name} (${id}): the last boot of ${found.value.name}, PCRs ${numbers}` });
+    return ok({
+      json: captured.value,
+      text: `baseline ${name} (${id}): the last boot of ${found.value.name}, PCRs ${numbers}`,
+    });
   });
 }
 
@@ -24,7 +27,11 @@ export function listBaselines({ data, io }: Context): Answer {
     if (!reply.ok) return reply;
     const { baselines } = reply.value;
     if (baselines.length === 0)
-      return ok({ json: { baselines }, text: '', notes: ["No baseline yet, so no host passes: 'sekimori baseline capture --help'"] });
+      return ok({
+        json: { baselines },
+        text: '',
+        notes: ["No baseline yet, so no host passes: 'sekimori baseline capture --help'"],
+      });
     const rows = baselines.map(({ name, state, capturedAt, id }) => [name, state, shortTime(capturedAt), id]);
     return ok({ json: { baselines }, text: table(io, ['NAME', 'STATE', 'CAPTURED', 'ID'], rows) });
   });
@@ -39,8 +46,14 @@ export function retireBaseline({ data }: Context, baseline: string): Answer {
       ({ id, name, state }) => id === baseline || (name === baseline && state === 'active'),
     );
     if (!found)
-      return refuse('unknown-baseline', `there is no active baseline ${printable(baseline)}`, "see 'sekimori baseline list'");
+      return refuse(
+        'unknown-baseline',
+        `there is no active baseline ${printable(baseline)}`,
+        "see 'sekimori baseline list'",
+      );
     const retired = answered(await attestation.call(routes.retireBaseline, { params: { id: found.id } }));
-    return retired.ok ? ok({ json: retired.value, text: `${found.name} is retired: no boot is accepted for it any more` }) : retired;
+    return retired.ok
+      ? ok({ json: retired.value, text: `${found.name} is retired: no boot is accepted for it any more` })
+      : retired;
   });
 }

@@ -3,6 +3,7 @@ import { ok, type Result } from '@sekimori/result';
 import type { Io } from '../io.ts';
 import { type Answer, type CommandFault, type Context, refuse } from '../outcome.ts';
 import { fields, paint, printable, shortTime, type Style, table } from '../output/text.ts';
+import { bareHex } from './fingerprint.ts';
 import { answered, type Services, withServices } from './services.ts';
 
 const PAGE = 1000;
@@ -21,7 +22,14 @@ export function listHosts({ data, io }: Context): Answer {
       hosts.push(...page.value);
     }
     if (hosts.length === 0) return ok({ json: { hosts }, text: '', notes: [NO_HOST] });
-    return ok({ json: { hosts }, text: table(io, ['NAME', 'STATE', 'ID'], hosts.map(({ name, state, id }) => [name, state, id])) });
+    return ok({
+      json: { hosts },
+      text: table(
+        io,
+        ['NAME', 'STATE', 'ID'],
+        hosts.map(({ name, state, id }) => [name, state, id]),
+      ),
+    });
   });
 }
 
@@ -74,11 +82,18 @@ export function revokeHost({ data }: Context, host: string, options: { readonly 
     const found = await findHost(services, host);
     if (!found.ok) return found;
     const { id, name } = found.value;
-    const reply = await services.attestation.call(routes.revokeHost, { params: { id }, body: { reason: options.reason } });
+    const reply = await services.attestation.call(routes.revokeHost, {
+      params: { id },
+      body: { reason: options.reason },
+    });
     const revoked = answered(reply);
     if (!revoked.ok) return revoked;
     const text = `${name} is revoked; within seconds no key is released to it`;
-    return ok({ json: revoked.value, text, notes: ['Keys that it was given before stay given: see docs.'] });
+    return ok({
+      json: revoked.value,
+      text,
+      notes: ['Keys that it was given before stay with it: re-encrypt disks after a compromise.'],
+    });
   });
 }
 
@@ -104,11 +119,6 @@ async function* hostPages({ attestation }: Services): AsyncGenerator<Result<read
   } while (after !== undefined);
 }
 
-/** `aa:bb …` in any case, as programs print fingerprints. */
-export function bareHex(text: string): string {
-  return text.replaceAll(/[\s:]/g, '').toLowerCase();
-}
-
 function describeHost(io: Io, host: HostDetail): string {
   const [ek] = host.endorsementKeys;
   const about = fields([
@@ -122,7 +132,10 @@ function describeHost(io: Io, host: HostDetail): string {
     ['Enrolled', shortTime(host.enrolledAt)],
     ['Approved', host.approvedAt && `${shortTime(host.approvedAt)} by ${host.approvedBy ?? '?'}`],
     ['Revoked', host.revokedAt && shortTime(host.revokedAt)],
-  ]).replace(/^(State +)(.*)$/m, (_, label: string, state: HostStatus['state']) => `${label}${paint(io, STATE_STYLE[state], state)}`);
+  ]).replace(
+    /^(State +)(.*)$/m,
+    (_, label: string, state: HostStatus['state']) => `${label}${paint(io, STATE_STYLE[state], state)}`,
+  );
   const verdicts = host.verdicts.flatMap((verdict) => describeVerdict(io, verdict));
   return [about, ...(verdicts.length === 0 ? [] : ['', 'Latest verdicts, newest first', ...verdicts])].join('\n');
 }

@@ -18,7 +18,8 @@ export function addTpmRoot(
     const bytes = await readBounded(file, MAX_FILE);
     if (!bytes.ok) return bytes;
     const certificate = oneCertificate(bytes.value);
-    if (!certificate.ok) return { ok: false, fault: { ...certificate.fault, hint: 'give one CA certificate, PEM or DER' } };
+    if (!certificate.ok)
+      return { ok: false, fault: { ...certificate.fault, hint: 'give one CA certificate, PEM or DER' } };
     const added = answered(
       await attestation.call(routes.addTpmRoot, {
         body: {

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
-import { readJson, readPrivateFile, type StartFault } from '@sekimori/service-kit';
+import { readJson, readPrivateFile, type StartFault } from '@sekimori/service-kit/program';
 import { dataPaths } from './data-folder.ts';
 
 /** client.json: how commands reach the services. Paths are relative to the file, so that a folder can be moved or copied. */
@@ -29,7 +29,10 @@ export async function readClientFile(data: string): Promise<Result<ClientFile, S
       : { ok: false, fault: { code: 'client-file-malformed', detail: read.fault.detail } };
   const { attestation, keyProtection, ca, token } = read.value;
   if (!isAddress(attestation) || !isAddress(keyProtection) || typeof ca !== 'string' || typeof token !== 'string')
-    return { ok: false, fault: { code: 'client-file-malformed', detail: `${file} is not as 'sekimori init' writes it` } };
+    return {
+      ok: false,
+      fault: { code: 'client-file-malformed', detail: `${file} is not as 'sekimori init' writes it` },
+    };
   const absolute = (path: string) => resolve(dirname(file), path);
   return ok({ attestation, keyProtection, ca: absolute(ca), token: absolute(token) });
 }

@@ -48,15 +48,18 @@ export async function initDataFolder(options: InitOptions): Promise<Result<InitR
   if (!finishedEarlier) {
     for (const part of PARTS)
       if (await exists(join(data, part)))
-        return refuse('folder-in-use', `${join(data, part)} is there, and not from a finished init`, 'give another folder');
+        return refuse(
+          'folder-in-use',
+          `${join(data, part)} is there, and not from a finished init`,
+          'give another folder',
+        );
     await rm(staging, { recursive: true, force: true });
     expectOk(await privateFolder(staging));
     await makeContent(staging, full);
     const client: ClientFile = { ...addressesOf(full), ca: join('ca', 'ca.pem'), token: join('admin', 'token') };
     await writePrivateFile(dataPaths(staging).client, Buffer.from(`${JSON.stringify(client, null, 2)}\n`));
   }
-  for (const part of PARTS)
-    if (await exists(join(staging, part))) await rename(join(staging, part), join(data, part));
+  for (const part of PARTS) if (await exists(join(staging, part))) await rename(join(staging, part), join(data, part));
   await writePrivateFile(dataPaths(data).client, await readFile(dataPaths(staging).client)); // the last: now it is complete
   await rm(staging, { recursive: true });
   return report(data, finishedEarlier);

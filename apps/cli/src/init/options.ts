@@ -50,6 +50,8 @@ export function isWildcard(host: string): boolean {
 export function addressesOf({ host, dns, ports }: FullInitOptions): Pick<ClientFile, 'attestation' | 'keyProtection'> {
   const known = dns.find((name) => name !== 'localhost');
   const name = known ?? (isWildcard(host) ? (dns[0] as string) : isIP(host) === 6 ? `[${host}]` : host);
-  return { attestation: `https://${name}:${ports.attestation}`, keyProtection: `https://${name}:${ports.keyProtection}` };
+  return {
+    attestation: `https://${name}:${ports.attestation}`,
+    keyProtection: `https://${name}:${ports.keyProtection}`,
+  };
 }
-

@@ -16,10 +16,18 @@ export function printable(text: string): string {
 }
 
 /** Columns as wide as needed, the last one as it comes. */
-export function table(io: Pick<Io, 'colours'>, header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(
+  io: Pick<Io, 'colours'>,
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
   const cells = rows.map((row) => row.map(printable));
   const widths = header.map((title, at) => Math.max(title.length, ...cells.map((row) => (row[at] ?? '').length)));
-  const line = (row: readonly string[]) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd();
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd();
   return [paint(io, 'bold', line(header)), ...cells.map(line)].join('\n');
 }
 

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Secret } from '@sekimori/crypto-core';
-import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
+import { describeFault, expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
 import { privateFolder, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
 import { readEnrolment, readHealth, writeEnrolment, writeHealth } from './records.ts';
 import type { HostState, StateFault } from './state.ts';
@@ -9,22 +10,32 @@ import type { HostState, StateFault } from './state.ts';
 const MAX_FILE = 128 * 1024;
 
 /**
- * State in a folder of its own (0700, made if it is not there), in files of 0600. A new version takes its file's name once it is whole
- * and on the disk, so a crash leaves the old one or the new one.
+ * State in a folder of its own (0700, made at the first use), in files of 0600. A new version takes its file's name once it is whole
+ * and on the disk, so a crash leaves the old one or the new one. Rejects when something else took the folder's place meanwhile.
  */
 export async function fileHostState(folder: string): Promise<Result<HostState, StateFault>> {
-  const opened = await privateFolder(folder);
+  // Looking at the state must not make any.
+  const opened = existsSync(folder) ? await privateFolder(folder) : ok(undefined);
   if (!opened.ok) return unreadable(opened.fault);
-  const files = { enrolment: join(folder, 'host.json'), key: join(folder, 'tls-client.key'), health: join(folder, 'health.json') };
+  const files = {
+    enrolment: join(folder, 'host.json'),
+    key: join(folder, 'tls-client.key'),
+    health: join(folder, 'health.json'),
+  };
 
-  async function read<T>(file: string, parse: (bytes: Uint8Array) => Result<T, StateFault>): Promise<Result<T | undefined, StateFault>> {
+  async function read<T>(
+    file: string,
+    parse: (bytes: Uint8Array) => Result<T, StateFault>,
+  ): Promise<Result<T | undefined, StateFault>> {
     const content = await readPrivateFile(file, { maxBytes: MAX_FILE });
     if (!content.ok) return content.fault.code === 'no-such-file' ? ok(undefined) : unreadable(content.fault);
     const parsed = content.value.use(parse);
     return parsed.ok ? parsed : fail(parsed.fault.code, `${file}: ${parsed.fault.detail}`);
   }
-  const replace = async (file: string, content: Uint8Array) =>
-    void (await writePrivateFile(file, content, { replace: true }));
+  async function replace(file: string, content: Uint8Array): Promise<void> {
+    expectOk(await privateFolder(folder));
+    expectOk(await writePrivateFile(file, content, { replace: true }));
+  }
   async function clientKey(): Promise<Result<Secret | undefined, StateFault>> {
     const content = await readPrivateFile(files.key);
     if (content.ok) return content;
@@ -36,6 +47,8 @@ export async function fileHostState(folder: string): Promise<Result<HostState, S
     saveEnrolment: (enrolment) => replace(files.enrolment, writeEnrolment(enrolment)),
     clientKey,
     async saveClientKey(key) {
+      const made = await privateFolder(folder);
+      if (!made.ok) return unreadable(made.fault);
       const written = await writePrivateFile(files.key, key);
       if (written.ok) return ok(key);
       const first = await clientKey(); // another process was faster

@@ -1,6 +1,6 @@
 import { fromBase64Url, fromHex, toBase64Url } from '@sekimori/bytes';
 import { randomUuid } from '@sekimori/crypto-core';
-import { VerifiedHealthCertificate } from '@sekimori/health-certificate';
+import { type HealthCertificateFault, VerifiedHealthCertificate } from '@sekimori/health-certificate';
 import { type ReleaseRecord, releaseKeys } from '@sekimori/key-release';
 import type { ReleaseReply, ReleaseRequest } from '@sekimori/protocol';
 import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
@@ -27,9 +27,10 @@ export const release =
   (deps: KeyProtectionDeps) =>
   async (request: ReleaseRequest, context: ReleaseContext): Promise<Result<ReleaseReply, Refusal>> => {
     const protector = fromBase64Url(request.protector);
-    const leaf = fromBase64Url(request.healthCertificate[0] ?? '');
+    const [leaf, ...others] = request.healthCertificate.map(fromBase64Url); // what stands above the leaf is pinned here
     const clientKeyHash = fromHex(context.clientKeyHash);
-    if (!protector || !leaf || !clientKeyHash) return fail('malformed-request', 'not base64url');
+    if (!protector || !leaf || !others.every(Boolean) || !clientKeyHash)
+      return fail('malformed-request', 'not base64url');
     const at = deps.clock.now();
     const revocations = deps.revocations.current();
     if (!revocations.ok) return fail('not-ready', revocations.fault.detail);
@@ -44,9 +45,13 @@ export const release =
       minimumLevel: deps.settings.minimumLevel,
       isRevoked,
     });
-    if (!certificate.ok) return refuse(deps, 'health-certificate-refused', certificate.fault, { ...context, at });
-    const host = certificate.value.claims.hostId;
+    if (!certificate.ok) {
+      const { fault } = certificate;
+      if (ANYBODYS.has(fault.code)) return refusal('health-certificate-refused', fault);
+      return refuse(deps, 'health-certificate-refused', fault, { ...context, at });
+    }
     const healthCertificate = certificate.value;
+    const host = healthCertificate.claims.hostId;
     const released = await releaseKeys(deps, { healthCertificate, clientKeyHash, protector });
     if (!released.ok) {
       const code = released.fault.code === 'release-client-key' ? 'client-key-mismatch' : 'protector-refused';
@@ -90,17 +95,30 @@ async function commit(
   if (!recorded.ok) throw new Error(describeFault(recorded.fault)); // a random id that is taken
 }
 
-/** A refusal to a host that proved a TLS key is a decision, and is on record. */
+/** Found before a pinned signer's signature held: anybody can make such a certificate, and it leaves no record. */
+const ANYBODYS: ReadonlySet<HealthCertificateFault['code']> = new Set([
+  'certificate-malformed',
+  'certificate-untrusted',
+  'certificate-signature',
+]);
+
+type Refused = 'health-certificate-refused' | 'client-key-mismatch' | 'protector-refused';
+
+/** A refusal to who has a certificate of ours is a decision, and is on record. */
 async function refuse(
   { store }: KeyProtectionDeps,
-  code: 'health-certificate-refused' | 'client-key-mismatch' | 'protector-refused',
+  code: Refused,
   fault: Fault,
   who: ReleaseContext & { readonly at: Date; readonly host?: string },
-): Promise<{ readonly ok: false; readonly fault: Refusal }> {
+) {
   const { at, traceId, clientKeyHash, host } = who;
   const actor = host === undefined ? `tls-key:${clientKeyHash}` : `host:${host}`;
   await store.appendAudit([
     { at, kind: 'key.refused', actor, subject: 'protector', traceId, body: { code, subStatus: fault.code } },
   ]);
-  return { ok: false, fault: { code, detail: describeFault(fault), subStatus: [fault.code] } };
+  return refusal(code, fault);
+}
+
+function refusal(code: Refused, fault: Fault) {
+  return { ok: false, fault: { code, detail: describeFault(fault), subStatus: [fault.code] } } as const;
 }

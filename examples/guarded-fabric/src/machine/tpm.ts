@@ -32,7 +32,8 @@ export function tpmMaker(folder: string): TpmMaker {
 
 function swtpmMaker(folder: string): TpmMaker {
   const caDir = join(folder, 'tpm-vendor');
-  const read = async (file: string) => expectOk(certificatesFromPem(await readFile(file, 'utf8'))).map(({ der }) => der);
+  const read = async (file: string) =>
+    expectOk(certificatesFromPem(await readFile(file, 'utf8'))).map(({ der }) => der);
   return {
     kind: 'swtpm',
     vendor: async () => {

@@ -9,6 +9,7 @@ import { kept } from './state.ts';
 export function memoryKeyProtectionStore(crypto: Hashing): KeyProtectionStore {
   const { append, audit } = memoryAudit(crypto);
   const releases: ReleaseRecord[] = [];
+  const ids = new Set<string>();
   const guardians = new Map<string, GuardianRecord>();
   const seen = new Map<string, number>();
   const put = (guardian: GuardianRecord) => {
@@ -17,11 +18,12 @@ export function memoryKeyProtectionStore(crypto: Hashing): KeyProtectionStore {
   };
   return {
     recordRelease: async ({ release, audit: draft }) => {
-      if (releases.some(({ id }) => id === release.id)) return fail('duplicate-release', 'this release is recorded');
+      if (ids.has(release.id)) return fail('duplicate-release', 'this release is recorded');
       const details = kept(release.details);
       append(draft);
       const record = { ...structuredClone(release), details, sequence: releases.length + 1 };
       releases.push(record);
+      ids.add(record.id);
       return ok(structuredClone(record));
     },
     countReleases: async () => releases.length,

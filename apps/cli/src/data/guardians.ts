@@ -1,0 +1,141 @@
+import { access, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toHex } from '@sekimori/bytes';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { type KeyName, type KeyStore, parseKeyName, softwareKeyStore } from '@sekimori/hsm';
+import {
+  exportGuardian,
+  type Guardian,
+  GuardianKeys,
+  issueGuardian,
+  parseGuardianMetadata,
+} from '@sekimori/key-protector';
+import { expectOk, ok, type Result } from '@sekimori/result';
+import { fileKeyFiles, privateFolder, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
+import { type CommandFault, refuse } from '../outcome.ts';
+import { dataPaths } from './data-folder.ts';
+
+const METADATA = 'guardian.xml';
+const KEYS = 'keys';
+const MAX_METADATA = 256 * 1024;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const UNFINISHED = '.unfinished-';
+
+export interface KnownGuardian {
+  /** Of its folder: what the user calls it. */
+  readonly name: string;
+  readonly guardian: Guardian;
+  /** Whether its private keys are here. */
+  readonly own: boolean;
+  /** Its public half, a file. */
+  readonly file: string;
+}
+
+/** A guardian of this user with fresh keys, in a folder of its own. Faults: `guardian-name`, `guardian-exists`. */
+export function makeGuardian(data: string, name: string, at: Date): Promise<Result<KnownGuardian, CommandFault>> {
+  return addFolder(data, name, async (folder) => {
+    expectOk(await privateFolder(join(folder, KEYS)));
+    const keys = softwareKeyStore(crypto, await fileKeyFiles(join(folder, KEYS)));
+    expectOk(await keys.generate(SIGNING, { use: 'sign', type: 'ec', curve: 'P-256' }));
+    expectOk(await keys.generate(ENCRYPTION, { use: 'agree', type: 'ec', curve: 'P-256' }));
+    const signing = expectOk(await keys.signingKey(SIGNING));
+    const agreement = expectOk(await keys.agreementKey(ENCRYPTION));
+    return exportGuardian(crypto, await issueGuardian(crypto, { name, signing, agreement, at }));
+  });
+}
+
+/** The public half of somebody's guardian; whoever calls has compared the fingerprint. Faults as `makeGuardian`. */
+export function keepGuardian(
+  data: string,
+  name: string,
+  metadata: Uint8Array,
+): Promise<Result<KnownGuardian, CommandFault>> {
+  return addFolder(data, name, async () => metadata);
+}
+
+export async function knownGuardians(data: string): Promise<Result<readonly KnownGuardian[], CommandFault>> {
+  const folder = dataPaths(data).guardians;
+  const names = (await exists(folder)) ? (await readdir(folder)).filter((name) => NAME.test(name)).toSorted() : [];
+  const known: KnownGuardian[] = [];
+  for (const name of names) {
+    const guardian = await guardianNamed(data, name);
+    if (!guardian.ok) return guardian;
+    known.push(guardian.value);
+  }
+  return ok(known);
+}
+
+/** `unknown-guardian`, or `guardian-damaged` when its file is not what was written. */
+export async function guardianNamed(data: string, name: string): Promise<Result<KnownGuardian, CommandFault>> {
+  const folder = join(dataPaths(data).guardians, name);
+  const unknown = () => refuse('unknown-guardian', `there is no guardian ${name}`, "see 'sekimori guardian list'");
+  if (!NAME.test(name))
+    return refuse('unknown-guardian', 'that is no name of a guardian', "see 'sekimori guardian list'");
+  const file = join(folder, METADATA);
+  const bytes = await readPrivateFile(file, { maxBytes: MAX_METADATA });
+  if (!bytes.ok) return bytes.fault.code === 'no-such-file' ? unknown() : bytes;
+  const parsed = bytes.value.use((content) => parseGuardianMetadata(crypto, Uint8Array.from(content)));
+  if (!parsed.ok) return refuse('guardian-damaged', `${file}: ${parsed.fault.detail}`);
+  return ok({ name, guardian: parsed.value.guardian, own: await exists(join(folder, KEYS)), file });
+}
+
+/** With the use of its private keys. `guardian-not-own` when they are not here. */
+export async function ownGuardian(data: string, name: string): Promise<Result<GuardianKeys, CommandFault>> {
+  const known = await guardianNamed(data, name);
+  if (!known.ok) return known;
+  if (!known.value.own)
+    return refuse(
+      'guardian-not-own',
+      `the private keys of ${name} are not here`,
+      "name an own one: see 'sekimori guardian list'",
+    );
+  const keys: KeyStore = softwareKeyStore(crypto, await fileKeyFiles(join(dataPaths(data).guardians, name, KEYS)));
+  const signing = await keys.signingKey(SIGNING);
+  if (!signing.ok) return signing;
+  const agreement = await keys.agreementKey(ENCRYPTION);
+  if (!agreement.ok) return agreement;
+  return GuardianKeys.of(known.value.guardian, signing.value, agreement.value);
+}
+
+const SIGNING: KeyName = expectOk(parseKeyName('signing'));
+const ENCRYPTION: KeyName = expectOk(parseKeyName('encryption'));
+
+/** The folder appears whole or not at all; `fill` puts in what is beside the metadata, and answers that. */
+async function addFolder(
+  data: string,
+  name: string,
+  fill: (folder: string) => Promise<Uint8Array>,
+): Promise<Result<KnownGuardian, CommandFault>> {
+  if (!NAME.test(name))
+    return refuse(
+      'guardian-name',
+      'a name has letters, digits, dots, hyphens and underscores; at most 63',
+      'choose another name',
+    );
+  for (const folder of [data, dataPaths(data).guardians]) {
+    const safe = await privateFolder(folder);
+    if (!safe.ok) return safe;
+  }
+  const final = join(dataPaths(data).guardians, name);
+  const taken = () =>
+    refuse('guardian-exists', `there is a guardian ${name} already, and it was not changed`, 'choose another name');
+  if (await exists(final)) return taken();
+  const staging = join(dataPaths(data).guardians, `${UNFINISHED}${toHex(crypto.random(8))}`);
+  try {
+    expectOk(await privateFolder(staging));
+    await writePrivateFile(join(staging, METADATA), await fill(staging));
+    await rename(staging, final);
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    if (['ENOTEMPTY', 'EEXIST'].includes((error as { readonly code?: string }).code ?? '')) return taken(); // another was faster
+    throw error;
+  }
+  return guardianNamed(data, name);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toBase64Url } from '@sekimori/bytes';
+import { initDataFolder, type RunningServices, startServe } from '@sekimori/cli';
+import { type Client, createClient } from '@sekimori/client';
+import { nodeTransport } from '@sekimori/client/node';
+import { attestationRoutes } from '@sekimori/protocol';
+import { expectOk } from '@sekimori/result';
+import { type Clock, createLogger, readPrivateFile, systemClock } from '@sekimori/service-kit';
+import { afterAll } from 'vitest';
+
+/** Both services as `sekimori serve` runs them, with an administrator's client. */
+export interface Hgs {
+  readonly services: RunningServices;
+  /** PEM, and where it lies. */
+  readonly ca: string;
+  readonly caFile: string;
+  readonly administrator: Client;
+  trust(root: Uint8Array): Promise<void>;
+  approve(id: string, ekFingerprint: string): Promise<void>;
+  captureBaseline(hostId: string, name: string): Promise<void>;
+}
+
+export async function startHgs(clock: Clock = systemClock): Promise<Hgs> {
+  const folder = await mkdtemp(join(tmpdir(), 'sekimori-hgs-'));
+  const data = join(folder, 'data');
+  const ports = { attestation: 8443, keyProtection: 8444 };
+  expectOk(await initDataFolder({ data, at: clock.now(), guardianName: 'fabric', ports }));
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  const env = {};
+  const services = expectOk(
+    await startServe({ data, logger, clock, ports: { attestation: 0, keyProtection: 0 }, env }),
+  );
+  const ca = await readFile(services.caFile, 'utf8');
+  const token = expectOk(await readPrivateFile(join(data, 'admin', 'token')));
+  const transport = nodeTransport({ ca });
+  afterAll(async () => {
+    transport.close();
+    await services.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const administrator = createClient({ baseUrl: services.attestationUrl, transport, token });
+  return {
+    services,
+    ca,
+    caFile: services.caFile,
+    administrator,
+    async trust(root) {
+      const body = { certificate: toBase64Url(root), vendor: 'test', insecureSoftwareTpm: true };
+      expectOk(await administrator.call(attestationRoutes.addTpmRoot, { body }));
+    },
+    async approve(id, ekFingerprint) {
+      expectOk(await administrator.call(attestationRoutes.approveHost, { params: { id }, body: { ekFingerprint } }));
+    },
+    async captureBaseline(hostId, name) {
+      expectOk(await administrator.call(attestationRoutes.captureBaseline, { body: { hostId, name } }));
+    },
+  };
+}

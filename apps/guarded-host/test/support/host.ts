@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@sekimori/client';
+import { nodeTransport } from '@sekimori/client/node';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { expectOk } from '@sekimori/result';
+import { type Clock, systemClock } from '@sekimori/service-kit/program';
+import { boot, type BootName, type VirtualHost, virtualHost } from '@sekimori/testkit';
+import { afterAll } from 'vitest';
+import { activate, attest, enrol, fileHostState, type HostDeps, openTlsIdentity } from '../../src/index.ts';
+import type { Hgs } from './hgs.ts';
+
+/** A guarded host over a software TPM whose PCRs hold a recorded boot. */
+export interface TestHost {
+  readonly machine: VirtualHost;
+  readonly deps: HostDeps;
+  readonly folder: string;
+  boot(name: BootName): Promise<void>;
+}
+
+let hosts = 0;
+
+/** Its TPM's vendor is trusted; it is not enrolled. */
+export async function aHost(hgs: Hgs, clock: Clock = systemClock): Promise<TestHost> {
+  const machine = await virtualHost({ crypto, boot: boot('uki-plain'), now: clock.now });
+  await hgs.trust(machine.vendorCa.certificate.der);
+  const folder = await mkdtemp(join(tmpdir(), 'sekimori-host-'));
+  const state = expectOk(await fileHostState(join(folder, 'state')));
+  const tls = expectOk(await openTlsIdentity({ crypto, state, clock }));
+  const plain = nodeTransport({ ca: hgs.ca });
+  const mutual = nodeTransport({ ca: hgs.ca, client: { key: tls.key, cert: tls.certificate } });
+  afterAll(async () => {
+    plain.close();
+    mutual.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const deps = {
+    crypto,
+    clock,
+    state,
+    tpm: machine.tpm,
+    readEventLog: async () => machine.eventLog,
+    attestation: createClient({ baseUrl: hgs.services.attestationUrl, transport: plain }),
+    keyProtection: createClient({ baseUrl: hgs.services.keyProtectionUrl, transport: mutual }),
+  };
+  return { machine, deps, folder: join(folder, 'state'), boot: (name) => machine.boot(boot(name)) };
+}
+
+export const uniqueName = (): string => `node${++hosts}`;
+
+/** Enrolled, approved, activated; its boot is a baseline. */
+export async function anActiveHost(hgs: Hgs): Promise<TestHost & { readonly id: string }> {
+  const host = await aHost(hgs);
+  const name = uniqueName();
+  const { id, ekFingerprint } = expectOk(await enrol(host.deps, { name }));
+  await hgs.approve(id, ekFingerprint);
+  expectOk(await activate(host.deps));
+  await attest(host.deps); // refused, and its evidence is what the baseline is taken from
+  await hgs.captureBaseline(id, name);
+  return { ...host, id };
+}
