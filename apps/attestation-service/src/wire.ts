@@ -22,6 +22,20 @@ export function readFields<K extends string>(
   return ok(out as Record<K, Uint8Array>);
 }
 
+/** All texts of a list, or the first that is not base64url. */
+export function readList(
+  texts: readonly string[],
+  field: string,
+): Result<readonly Uint8Array[], Fault<'malformed-request'>> {
+  const out: Uint8Array[] = [];
+  for (const text of texts) {
+    const bytes = readBytes(text, field);
+    if (!bytes.ok) return bytes;
+    out.push(bytes.value);
+  }
+  return ok(out);
+}
+
 export function hostStatus({ id, name, state, ekFingerprint }: HostRecord): HostStatus {
   return { id, name, state, ekFingerprint };
 }

@@ -5,9 +5,9 @@ export interface Io {
   readonly colours: boolean;
   /** Columns of the terminal; undefined where there is none, and lines are not cut then. */
   readonly columns: number | undefined;
-  write(text: string): void;
-  tell(text: string): void;
+  readonly write: (text: string) => void;
+  readonly tell: (text: string) => void;
   /** Undefined where nobody can answer. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
-  now(): Date;
+  readonly now: () => Date;
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { defaultDataFolder } from './data/data-folder.ts';
+import { INIT_DEFAULTS } from './init/options.ts';
 import type { Io } from './io.ts';
 import type { Answer, Context } from './outcome.ts';
 import { PROGRAM, settle, settleUsage } from './run.ts';
@@ -60,12 +61,26 @@ export function buildProgram(io: Io, version: string, ended: (status: number) =>
     'init --data ./hgs',
     'init --host 0.0.0.0 --dns hgs.example --service-id hgs.example',
   ])
-    .option('--service-id <name>', 'names this fabric in challenges and certificates (default: hgs)')
-    .option('--host <address>', 'where the services listen (default: 127.0.0.1)')
-    .option('--dns <names...>', 'DNS names in the TLS certificates (default: localhost)')
-    .option('--attestation-port <port>', '0 takes a free one at each start (default: 8443)', port)
-    .option('--key-protection-port <port>', '0 takes a free one at each start (default: 8444)', port)
-    .option('--guardian-name <name>', "the fabric's guardian, as tenants see it (default: fabric)")
+    .option(
+      '--service-id <name>',
+      `names this fabric in challenges and certificates (default: ${INIT_DEFAULTS.serviceId})`,
+    )
+    .option('--host <address>', `where the services listen (default: ${INIT_DEFAULTS.host})`)
+    .option('--dns <names...>', `DNS names in the TLS certificates (default: ${INIT_DEFAULTS.dns.join(' ')})`)
+    .option(
+      '--attestation-port <port>',
+      `0 takes a free one at each start (default: ${INIT_DEFAULTS.ports.attestation})`,
+      port,
+    )
+    .option(
+      '--key-protection-port <port>',
+      `0 takes a free one at each start (default: ${INIT_DEFAULTS.ports.keyProtection})`,
+      port,
+    )
+    .option(
+      '--guardian-name <name>',
+      `the fabric's guardian, as tenants see it (default: ${INIT_DEFAULTS.guardianName})`,
+    )
     .action(act(async (context, options: object) => (await import('./commands/init.ts')).init(context, options)));
 
   define(program, 'serve', 'run both services in one process until told to stop; logs go to stderr', [

@@ -43,7 +43,7 @@ describe('a guarded host, with real services', () => {
     const { protector } = await aProtector(host.deps);
     expectOk(await releaseKeys(host.deps, protector));
     const before = expectOk(await host.deps.state.health())?.certificate;
-    await host.boot('uki-plain');
+    await host.boot('uki-snakeoil');
     expectOk(await releaseKeys(host.deps, protector));
     expect(expectOk(await host.deps.state.health())?.certificate?.traceId).not.toBe(before?.traceId);
   });

@@ -26,18 +26,24 @@ async function challengeFor({ attestation }: HostDeps, hostId: string) {
 }
 
 describe('what the services refuse', () => {
-  it.each(['uki-cmdline-changed', 'uki-initrd-changed'] as const)('another boot: %s', async (name) => {
-    const host = await anActiveHost(hgs);
-    expectOk(await attest(host.deps));
-    await host.boot(name);
-    const refused = await attest(host.deps);
-    expect(refused).toMatchObject(codeOf('policy-denied', { traceId: expect.any(String) as string }));
-    const health = expectOk(await host.deps.state.health());
-    expect(health?.attempt).toMatchObject({ code: 'policy-denied', subStatus: [expect.any(String)] });
-    expect(health?.certificate).toBeUndefined();
-    const { protector } = await aProtector(host.deps);
-    expect(await releaseKeys(host.deps, protector)).toMatchObject(codeOf('policy-denied'));
-  });
+  it.each(['uki-snakeoil-cmdline-changed', 'uki-snakeoil-initrd-changed'] as const)(
+    'another boot: %s',
+    async (name) => {
+      const host = await anActiveHost(hgs);
+      expectOk(await attest(host.deps));
+      await host.boot(name);
+      const refused = await attest(host.deps);
+      expect(refused).toMatchObject(codeOf('policy-denied', { traceId: expect.any(String) as string }));
+      const health = expectOk(await host.deps.state.health());
+      expect(health?.attempt).toMatchObject({
+        code: 'policy-denied',
+        subStatus: expect.arrayContaining(['CodeIntegrityPolicy']) as string[],
+      });
+      expect(health?.certificate).toBeUndefined();
+      const { protector } = await aProtector(host.deps);
+      expect(await releaseKeys(host.deps, protector)).toMatchObject(codeOf('policy-denied'));
+    },
+  );
 
   it('evidence by another key of the same TPM', async () => {
     const { deps, id } = await anActiveHost(hgs);
@@ -88,7 +94,9 @@ describe('what the services refuse', () => {
     const params = { id };
     expectOk(await hgs.administrator.call(attestationRoutes.revokeHost, { params, body: { reason: 'stolen' } }));
     expect(await attest(deps)).toMatchObject(codeOf('host-revoked'));
-    expect(expectOk(await deps.state.health())).toEqual({ attempt: expect.objectContaining({ code: 'host-revoked' }) as object });
+    expect(expectOk(await deps.state.health())).toEqual({
+      attempt: expect.objectContaining({ code: 'host-revoked' }) as object,
+    });
   });
 });
 

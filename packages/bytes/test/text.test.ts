@@ -37,12 +37,17 @@ describe.each([
 
 it('engine and script agree about every text of up to six characters of these', () => {
   const characters = ['A', 'B', '=', ' ', '-', '+'];
+  const differing: string[] = [];
   let texts = [''];
   for (let length = 0; length <= 6; length++) {
     for (const text of texts) {
-      expect([text, chosen.fromBase64(text)]).toEqual([text, portable.fromBase64(text)]);
-      expect([text, chosen.fromBase64Url(text)]).toEqual([text, portable.fromBase64Url(text)]);
+      const same = [
+        chosen.fromBase64(text)?.join() === portable.fromBase64(text)?.join(),
+        chosen.fromBase64Url(text)?.join() === portable.fromBase64Url(text)?.join(),
+      ];
+      if (same.includes(false)) differing.push(text);
     }
     texts = length < 6 ? texts.flatMap((text) => characters.map((character) => text + character)) : texts;
   }
+  expect(differing).toEqual([]);
 });

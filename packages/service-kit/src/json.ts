@@ -5,7 +5,7 @@ const MAX_DEPTH = 32;
 const REFUSED_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
- * RFC 8259 with what it leaves open closed: well-formed UTF-8, each key once in an object, nesting of at most 32, and no
+ * RFC 8259 with what it leaves open closed: well-formed UTF-8 and Unicode, each key once in an object, nesting of at most 32, and no
  * key that touches prototypes. The caller bounds the length.
  */
 export function readJson(bytes: Uint8Array): Result<unknown, Fault<'malformed-json'>> {
@@ -20,7 +20,7 @@ export function readJson(bytes: Uint8Array): Result<unknown, Fault<'malformed-js
   }
 }
 
-/** Nesting and keys only; what is not JSON at all is left to the parser. One pass over the text. */
+/** Nesting, keys and lone surrogates only; what is not JSON at all is left to the parser. One pass over the text. */
 function scan(text: string): string | undefined {
   const open: (Set<string> | undefined)[] = []; // the keys of each open object; undefined for an array
   for (let at = 0; at < text.length; at++) {
@@ -36,10 +36,12 @@ function scan(text: string): string | undefined {
         break;
       case '"': {
         const end = endOfString(text, at);
+        // RFC 7493 section 2.1: nothing that such a text goes into (a hash, a database, UTF-8) can hold it.
+        if (hasLoneSurrogate(text.slice(at, end + 1))) return 'not well-formed Unicode';
         const keys = open.at(-1);
         COLON.lastIndex = end + 1;
         if (keys && COLON.test(text)) {
-          const key = keyOf(text.slice(at, end + 1));
+          const key = textOf(text.slice(at, end + 1));
           if (key === undefined || REFUSED_KEYS.has(key)) return 'a key that no field has';
           if (keys.has(key)) return 'a key stands twice in one object';
           keys.add(key);
@@ -64,7 +66,12 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-function keyOf(quoted: string): string | undefined {
+/** Well-formed UTF-8 has none but by escapes. */
+function hasLoneSurrogate(quoted: string): boolean {
+  return /\\u[dD][89a-fA-F]/.test(quoted) && textOf(quoted)?.isWellFormed() === false;
+}
+
+function textOf(quoted: string): string | undefined {
   if (!quoted.includes('\\')) return quoted.slice(1, -1);
   try {
     return JSON.parse(quoted) as string;

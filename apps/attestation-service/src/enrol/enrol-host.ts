@@ -7,7 +7,7 @@ import type { RefusalFault } from '@sekimori/service-kit';
 import type { NewHost } from '@sekimori/store';
 import type { AttestationDeps } from '../deps.ts';
 import { trustedRoots } from '../trust.ts';
-import { hostStatus, readBytes } from '../wire.ts';
+import { hostStatus, readFields, readList } from '../wire.ts';
 
 type StoredKey = NewHost['endorsementKeys'][number];
 type Refusal = RefusalFault<
@@ -22,18 +22,18 @@ export const enrolHost =
   (deps: AttestationDeps) =>
   async (request: EnrolRequest, traceId: string): Promise<Result<HostStatus, Refusal>> => {
     const at = deps.clock.now();
+    const sent = readRequest(request);
+    if (!sent.ok) return sent;
     const intermediates: Certificate[] = [];
-    for (const text of request.intermediates) {
-      const der = readBytes(text, 'intermediates');
-      if (!der.ok) return der;
-      const certificate = parseCertificate(der.value);
+    for (const der of sent.value.intermediates) {
+      const certificate = parseCertificate(der);
       if (!certificate.ok) return refused('an intermediate certificate', certificate.fault);
       intermediates.push(certificate.value);
     }
     const roots = await trustedRoots(deps);
     const keys: StoredKey[] = [];
-    for (const sent of request.endorsementKeys) {
-      const key = checkKey(deps, sent, { roots, intermediates, at });
+    for (const pair of sent.value.endorsementKeys) {
+      const key = checkKey(deps, pair, { roots, intermediates, at });
       if (!key.ok) return key;
       keys.push(key.value);
     }
@@ -61,18 +61,33 @@ export const enrolHost =
     return enrolled.ok ? ok(hostStatus(enrolled.value)) : enrolled;
   };
 
+type SentKey = Omit<StoredKey, 'spkiHash'>;
+
+/** The request's bytes, all of them before any is looked at. */
+function readRequest(
+  request: EnrolRequest,
+): Result<
+  { readonly endorsementKeys: readonly SentKey[]; readonly intermediates: readonly Uint8Array[] },
+  RefusalFault<'malformed-request'>
+> {
+  const endorsementKeys: SentKey[] = [];
+  for (const { public: area, certificate } of request.endorsementKeys) {
+    const key = readFields({ public: area, certificate });
+    if (!key.ok) return key;
+    endorsementKeys.push(key.value);
+  }
+  const intermediates = readList(request.intermediates, 'intermediates');
+  return intermediates.ok ? ok({ endorsementKeys, intermediates: intermediates.value }) : intermediates;
+}
+
 function checkKey(
   deps: AttestationDeps,
-  sent: EnrolRequest['endorsementKeys'][number],
+  sent: SentKey,
   trust: { readonly roots: readonly Certificate[]; readonly intermediates: readonly Certificate[]; readonly at: Date },
-): Result<StoredKey, RefusalFault<'malformed-request' | 'endorsement-key-refused'>> {
-  const publicBytes = readBytes(sent.public, 'public');
-  if (!publicBytes.ok) return publicBytes;
-  const der = readBytes(sent.certificate, 'certificate');
-  if (!der.ok) return der;
-  const key = EndorsementKey.check(deps.crypto, publicBytes.value);
+): Result<StoredKey, RefusalFault<'endorsement-key-refused'>> {
+  const key = EndorsementKey.check(deps.crypto, sent.public);
   if (!key.ok) return refused('the endorsement key', key.fault);
-  const certificate = parseCertificate(der.value);
+  const certificate = parseCertificate(sent.certificate);
   if (!certificate.ok) return refused('the endorsement certificate', certificate.fault);
   const checked = checkEndorsementCertificate(deps.crypto, certificate.value, { ...trust, cache: deps.chains });
   if (!checked.ok) return refused('the endorsement certificate', checked.fault);
@@ -81,7 +96,7 @@ function checkKey(
       code: 'ek-certificate-other-key',
       detail: 'it is for another key',
     });
-  return ok({ public: publicBytes.value, certificate: der.value, spkiHash: key.value.fingerprint });
+  return ok({ ...sent, spkiHash: key.value.fingerprint });
 }
 
 function refused(what: string, fault: { readonly code: string; readonly detail: string }) {

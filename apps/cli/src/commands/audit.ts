@@ -83,7 +83,9 @@ export function verifyAudit(
       .join('\n');
     const bad = logs.some((log) => !log.ok);
     const notes = bad
-      ? ['Keep the database and its backups as they are: somebody changed the log.']
+      ? [
+          'Either somebody changed the log, or the checkpoint is of another: keep the database and its backups as they are.',
+        ]
       : [
           'Keep the last line of each elsewhere: --service S --checkpoint LINE shows later whether the log was cut or rewritten.',
         ];

@@ -6,6 +6,7 @@ import { ok, type Result } from '@sekimori/result';
 import { readPrivateFile } from '@sekimori/service-kit/program';
 import { readClientFile, readRunFile } from '../data/client-file.ts';
 import type { Answer, CommandFault } from '../outcome.ts';
+import { isAlive } from '../own-process.ts';
 
 /** Both services, with the administrator's token. */
 export interface Services {
@@ -40,14 +41,6 @@ async function runningNow(data: string, configured: { readonly attestation: stri
   if (!run) return undefined;
   const anyPort = [configured.attestation, configured.keyProtection].some((address) => new URL(address).port === '0');
   return anyPort || isAlive(run.pid) ? run : undefined;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as { readonly code?: string }).code === 'EPERM'; // there, and another user's
-  }
 }
 
 /** A refusal of a service, with what its documentation says to do. */

@@ -1,7 +1,7 @@
 import { toBase64Url } from '@sekimori/bytes';
 import { readPem } from '@sekimori/pki';
 import { attestationRoutes as routes } from '@sekimori/protocol';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import { type Answer, type Context } from '../outcome.ts';
 import { printable } from '../output/text.ts';
 import { readBounded } from './files.ts';
@@ -55,7 +55,7 @@ export function listTpmRoots({ data }: Context): Answer {
   });
 }
 
-function oneCertificate(bytes: Uint8Array): Result<Uint8Array, Fault> {
+function oneCertificate(bytes: Uint8Array): Result<Uint8Array> {
   if (bytes[0] === DER_SEQUENCE) return ok(bytes);
   const blocks = readPem(new TextDecoder().decode(bytes));
   if (!blocks.ok) return blocks;

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import { readJson, readPrivateFile, type StartFault } from '@sekimori/service-kit/program';
 import { dataPaths } from './data-folder.ts';
 
@@ -46,7 +46,7 @@ export async function readRunFile(data: string): Promise<RunFile | undefined> {
   return { pid, attestation, keyProtection };
 }
 
-async function readRecord(file: string): Promise<Result<Readonly<Record<string, unknown>>, Fault>> {
+async function readRecord(file: string): Promise<Result<Readonly<Record<string, unknown>>>> {
   const bytes = await readPrivateFile(file);
   if (!bytes.ok) return bytes;
   const value = bytes.value.use(readJson);

@@ -20,10 +20,16 @@ export type FullInitOptions = Required<InitOptions> & {
   readonly ports: { readonly attestation: number; readonly keyProtection: number };
 };
 
+export const INIT_DEFAULTS = {
+  serviceId: 'hgs',
+  host: '127.0.0.1',
+  dns: ['localhost'],
+  guardianName: 'fabric',
+  ports: { attestation: 8443, keyProtection: 8444 },
+} as const;
+
 export function withDefaults(options: InitOptions): FullInitOptions {
-  const { serviceId = 'hgs', host = '127.0.0.1', dns = ['localhost'], guardianName = 'fabric' } = options;
-  const { attestation = 8443, keyProtection = 8444 } = options.ports ?? {};
-  return { ...options, serviceId, host, dns, guardianName, ports: { attestation, keyProtection } };
+  return { ...INIT_DEFAULTS, ...options, ports: { ...INIT_DEFAULTS.ports, ...options.ports } };
 }
 
 /** Words for people; undefined when all is well. */
@@ -49,7 +55,7 @@ export function isWildcard(host: string): boolean {
 /** Where others reach the services; with port 0 the real ones stand in run.json. */
 export function addressesOf({ host, dns, ports }: FullInitOptions): Pick<ClientFile, 'attestation' | 'keyProtection'> {
   const known = dns.find((name) => name !== 'localhost');
-  const name = known ?? (isWildcard(host) ? (dns[0] as string) : isIP(host) === 6 ? `[${host}]` : host);
+  const name = known ?? (isWildcard(host) ? dns[0] : isIP(host) === 6 ? `[${host}]` : host);
   return {
     attestation: `https://${name}:${ports.attestation}`,
     keyProtection: `https://${name}:${ports.keyProtection}`,

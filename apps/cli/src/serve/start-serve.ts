@@ -9,6 +9,7 @@ import { ok, type Result } from '@sekimori/result';
 import { type Clock, loadConfig, type Logger, type StartFault, writePrivateFile } from '@sekimori/service-kit';
 import { readClientFile, readRunFile, type RunFile } from '../data/client-file.ts';
 import { dataPaths } from '../data/data-folder.ts';
+import { ownPid } from '../own-process.ts';
 
 export interface ServeOptions {
   readonly data: string;
@@ -25,7 +26,7 @@ export interface RunningServices {
   readonly keyProtectionUrl: string;
   /** PEM. */
   readonly caFile: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -87,7 +88,7 @@ export async function startServe(options: ServeOptions): Promise<Result<RunningS
     closeAll.push(keyProtection.value.close);
     const attestationUrl = reachable(client.value.attestation, attestation.value.url);
     const keyProtectionUrl = reachable(client.value.keyProtection, keyProtection.value.url);
-    const run: RunFile = { pid: process.pid, attestation: attestationUrl, keyProtection: keyProtectionUrl };
+    const run: RunFile = { pid: ownPid, attestation: attestationUrl, keyProtection: keyProtectionUrl };
     await writePrivateFile(paths.run, Buffer.from(`${JSON.stringify(run, null, 2)}\n`), { replace: true });
     return ok({ attestationUrl, keyProtectionUrl, caFile: client.value.ca, close });
   } catch (error) {

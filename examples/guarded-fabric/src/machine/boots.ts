@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { EV, type EventLog, parseEventLog } from '@sekimori/event-log';
 import { expectOk } from '@sekimori/result';
 
-export type BootName = 'uki-snakeoil' | 'uki-snakeoil-cmdline-changed' | 'uki-snakeoil-initrd-changed';
+export const BOOTS = ['uki-snakeoil', 'uki-snakeoil-cmdline-changed', 'uki-snakeoil-initrd-changed'] as const;
+export type BootName = (typeof BOOTS)[number];
 
 /** A recorded boot of real firmware: see examples/boots. */
 export interface RecordedBoot {

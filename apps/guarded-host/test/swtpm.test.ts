@@ -1,0 +1,78 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { parseEventLog } from '@sekimori/event-log';
+import { certificatesFromPem } from '@sekimori/pki';
+import { expectOk } from '@sekimori/result';
+import { Tpm, extendPcr } from '@sekimori/tpm2';
+import { manufactureSwtpm, startSwtpm } from '@sekimori/tpm2-device/swtpm';
+import { boot, bootFile, programsMissing } from '@sekimori/testkit';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { connectHost, loadHostConfig, releaseKeys } from '../src/index.ts';
+import { aFolder } from './support/folders.ts';
+import { startHgs } from './support/hgs.ts';
+import { jsonOf, sekimoriHost } from './support/program.ts';
+import { aProtector, hexOf, openedBy } from './support/protector.ts';
+
+describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('with a real swtpm', () => {
+  it('the program enrols, attests and the library gets keys', async () => {
+    const hgs = await startHgs();
+    const folder = await aFolder();
+    const [stateDir, caDir] = [join(folder, 'tpm'), join(folder, 'ca')];
+    const { issuerFile, rootFile } = await manufactureSwtpm({ stateDir, caDir, name: 'node-s' });
+    const [root] = expectOk(certificatesFromPem(await readFile(rootFile, 'utf8')));
+    await hgs.trust(root!.der);
+    const swtpm = await startSwtpm({ stateDir });
+    onTestFinished(() => swtpm.stop());
+    const transport = await swtpm.open();
+    await measure(new Tpm(transport, crypto));
+    await transport.close();
+
+    const config = join(folder, 'host.json');
+    const services = hgs.services;
+    const settings = {
+      name: 'node-s',
+      stateFolder: 'state',
+      tpm: { swtpm: { socket: swtpm.socketPath } },
+      eventLog: bootFile('uki-snakeoil', 'binary_bios_measurements'),
+      endorsementIntermediates: issuerFile,
+      signers: hgs.caFile,
+      attestation: { url: services.attestationUrl, ca: hgs.caFile },
+      keyProtection: { url: services.keyProtectionUrl, ca: hgs.caFile },
+    };
+    await writeFile(config, JSON.stringify(settings));
+    const run = (...args: readonly string[]) => sekimoriHost([...args, '--json', '--config', config]);
+    const { hostId, ekFingerprint } = jsonOf(await run('identity', '--enrol')) as {
+      hostId: string;
+      ekFingerprint: string;
+    };
+    await hgs.approve(hostId, ekFingerprint);
+    expect(jsonOf(await run('identity', '--enrol'))).toMatchObject({ state: 'active' });
+    expect((await run('attest')).status).toBe(3);
+    await hgs.captureBaseline(hostId, 'swtpm');
+    expect(jsonOf(await run('attest'))).toMatchObject({ attestationStatus: 'Passed', level: 'measured' });
+    expect((await run('status')).status).toBe(0);
+
+    const host = expectOk(await connectHost(expectOk(await loadHostConfig({ file: config, env: {} }))));
+    const deps = expectOk(await host.deps());
+    const { protector, transportKey, owner } = await aProtector(deps);
+    const { keys, egressProtector } = expectOk(await releaseKeys(deps, protector));
+    expect(hexOf(keys.ingress)).toBe(transportKey);
+    expect(hexOf(keys.egress)).toBe(await openedBy(owner, egressProtector));
+    // what runs now is not what was measured: the health key does not come again, and a new attestation is refused
+    expectOk(await extendPcr(deps.tpm, 12, 'sha256', crypto.hash('sha256', Uint8Array.of(1))));
+    expect(await releaseKeys(deps, protector)).toMatchObject({ ok: false, fault: { code: 'policy-denied' } });
+    await host.close();
+    await swtpm.reset();
+    const rebooted = await run('status');
+    expect(rebooted.status).toBe(6);
+  }, 120_000);
+});
+
+/** As the firmware of the recorded boot did it. */
+async function measure(tpm: Tpm): Promise<void> {
+  for (const { pcr, digests, type } of expectOk(parseEventLog(boot('uki-snakeoil'))).events) {
+    const digest = digests.get('sha256');
+    if (type !== 3 && digest) expectOk(await extendPcr(tpm, pcr, 'sha256', digest));
+  }
+}

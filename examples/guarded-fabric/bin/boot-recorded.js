@@ -1,0 +1,2 @@
+#!/usr/bin/env -S node --conditions=@sekimori/source
+import '../src/boot-recorded.ts';
