@@ -3,7 +3,7 @@ import { parseEventLog } from '@sekimori/event-log';
 import type { AttestRequest } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { boot, createForger, type Defect, DEFECTS } from '@sekimori/testkit';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { crypto } from './support/authority.ts';
 import { anotherNode, type Bench, sqliteBench } from './support/bench.ts';
 import { dump } from './support/dump.ts';
@@ -16,18 +16,16 @@ import {
   bytes,
   evidenceFor,
   goodHost,
-  type Host,
   shown,
 } from './support/host.ts';
 
 const [machine, otherMachine] = [await aMachine(), await aMachine()];
-let bench: Bench & { readonly file: string };
-let host: Host;
+const bench = await sqliteBench({}, afterAll);
+const host = await goodHost(bench.wire, machine);
+await activeHost(bench.wire, otherMachine, 'node2');
 beforeEach(async () => {
   await machine.boot(boot('uki-snakeoil'));
-  bench = await sqliteBench();
-  host = await goodHost(bench.wire, machine);
-  expectOk(await attest(bench.wire, host)); // now a certificate is out
+  expectOk(await attest(bench.wire, host)); // a certificate is out
 });
 
 /** Refused as it arrived: whoever sent it may not be the host, so nothing is written. */
@@ -39,15 +37,19 @@ async function expectRubbish(body: AttestRequest, code: string, subStatus?: stri
 }
 
 /** Refused as the host's own: on record, and the certificate that was out is revoked in the same transaction. */
-async function expectRefused(body: AttestRequest, code: string, subStatus: string): Promise<void> {
-  const { wire, deps } = bench;
-  const [before, head] = [expectOk(await wire('attestationStatus')), await deps.store.auditHead()];
+async function expectRefused(
+  body: AttestRequest,
+  code: string,
+  subStatus: string,
+  { wire, deps, clock }: Bench = bench,
+): Promise<void> {
+  const [before, head] = [await deps.store.revocations(clock.now()), await deps.store.auditHead()];
   expect(await wire('attest', { body })).toMatchObject({ fault: { code, subStatus: [subStatus] } });
-  const { revocationNumber, audit } = expectOk(await wire('attestationStatus'));
-  expect(revocationNumber).toBe(before.revocationNumber + 1);
-  expect((await deps.store.revocations(bench.clock.now())).serials).toHaveLength(1);
-  expect(audit.index).toBe(head.index + 1); // one entry: one transaction
-  const [entry] = await deps.store.auditEntries({ after: head.index, limit: 10 });
+  const after = await deps.store.revocations(clock.now());
+  expect(after.number).toBe(before.number + 1);
+  expect(after.serials.length).toBeGreaterThan(before.serials.length);
+  const [entry, ...more] = await deps.store.auditEntries({ after: head.index, limit: 10 });
+  expect(more).toEqual([]);
   expect(entry).toMatchObject({ kind: 'host.refused', subject: `host:${host.id}`, body: { code, subStatus: [subStatus] } });
   const [verdict] = (await shown(wire, host)).verdicts;
   expect(verdict).toMatchObject({ good: false, code, subStatus: [subStatus], traceId: entry?.traceId });
@@ -88,10 +90,8 @@ describe('security property 4: right magic, type, PCR selection, digest, signer,
     await (outcome === 'rubbish' ? expectRubbish(body, code, subStatus) : expectRefused(body, code, subStatus ?? ''));
   });
   it('a quote of another TPM, also of an enrolled one', async () => {
-    const other = await activeHost({ ...bench }.wire, otherMachine, 'node2').catch(() => undefined);
     const body = await evidenceFor(bench.wire, { ...host, machine: otherMachine });
     await expectRubbish(body, 'evidence-refused', 'quote-signature');
-    expect(other).toBeUndefined(); // its vendor is not trusted here
   });
   it('a quote by a key outside any TPM', async () => {
     const good = await evidenceFor(bench.wire, host);
@@ -162,8 +162,8 @@ describe('security property 11: counters and clock of a TPM are monotonic', () =
     const old = await evidenceFor(bench.wire, host);
     await machine.boot();
     expectOk(await attest(bench.wire, host));
-    bench = { ...bench, ...anotherNode(bench, { ...store, host: async () => stale }) };
-    await expectRefused(old, 'evidence-refused', 'counters-went-back');
+    const node = anotherNode(bench, { ...store, host: async () => stale });
+    await expectRefused(old, 'evidence-refused', 'counters-went-back', node);
   });
   it('a refusal does not take the counters back', async () => {
     const old = await evidenceFor(bench.wire, host);
@@ -213,9 +213,9 @@ describe('security property 10: a log ahead of the quote is cut at the matching 
     expect(verdict?.findings[0]).toMatchObject({ rule: 'event-log', code });
   });
   it('a quote ahead of its log: what was extended and not logged', async () => {
+    await machine.boot();
     machine.software.extendPcr(12, new Map([['sha256', crypto.hash('sha256', Uint8Array.of(1))]]));
-    const fresh = { ...host, machine: { ...machine, eventLog: machine.eventLog } };
-    await expectRefused(await evidenceFor(bench.wire, fresh), 'policy-denied', 'TcgLogVerification');
+    await expectRefused(await evidenceFor(bench.wire, host), 'policy-denied', 'TcgLogVerification');
   });
 });
 

@@ -10,7 +10,7 @@ import { initDataFolder, type RunningServices, startServe } from '../src/index.t
 import type { Io } from '../src/io.ts';
 import { run } from '../src/program.ts';
 
-export const BIN = fileURLToPath(new URL('../bin/sekimori.js', import.meta.url));
+const BIN = fileURLToPath(new URL('../bin/sekimori.js', import.meta.url));
 export const silent: Logger = createLogger({ service: 'test', level: 'silent' });
 
 const folders: string[] = [];

@@ -10,7 +10,6 @@ export const HOST_FAULTS = {
     'this TPM has no endorsement certificate in its NV memory: ask its vendor, or manufacture the software TPM with one',
   'endorsement-key-changed':
     'this is not the TPM that was enrolled, or it was cleared by its maker: an operator revokes the host and enrols it anew',
-  'attestation-key-changed': 'the TPM was cleared: an operator revokes the host and enrols it anew',
   'health-key-changed': 'the machine was started anew or its PCRs changed: attest again',
   'health-certificate-unexpected':
     'the attestation service answered with a certificate that is not for this host: look at its address and its CA',

@@ -106,7 +106,7 @@ export function statusOfCode(code: string): HostAttestationStatus {
   if (code === 'passed') return 'Passed';
   if (code === 'policy-denied') return 'InsecureHostConfiguration';
   if (UNAUTHORIZED.has(code)) return 'UnauthorizedHost';
-  if (code === 'evidence-refused' || /^(tpm|pcr|endorsement|attestation-key|event-log)-/.test(code)) return 'TpmError';
+  if (code === 'evidence-refused' || /^(tpm|pcr|endorsement|event-log)-/.test(code)) return 'TpmError';
   return 'TransientError';
 }
 

@@ -70,9 +70,9 @@ describe('sekimori-host', () => {
 
     const refused = await run('attest', '--json');
     expect(refused.status).toBe(3);
-    expect(jsonOf(refused)).toMatchObject({
-      fault: { code: 'policy-denied', attestationStatus: 'InsecureHostConfiguration' },
-    });
+    const fault = { code: 'policy-denied', subStatus: [expect.any(String)], traceId: expect.any(String) as string };
+    expect(jsonOf(refused)).toMatchObject({ fault });
+    expect(jsonOf(await run('status', '--json'))).toMatchObject({ attestationStatus: 'InsecureHostConfiguration' });
     expect(refused.stderr).toMatch(
       /^sekimori-host: error: the service refuses: policy-denied .*trace id [0-9a-f]{32}\n/,
     );

@@ -98,14 +98,15 @@ export function read<T>(codec: Codec<T>, data: Uint8Array): T | undefined {
   return decoded.ok ? decoded.value : undefined;
 }
 
+const utf16Decoder = new TextDecoder('utf-16le', { fatal: true, ignoreBOM: true });
+
 /** UTF-16LE text without its final NULs; undefined for an odd length or broken surrogates. */
 export function fromUtf16(data: Uint8Array): string | undefined {
-  if (data.length % 2 !== 0) return undefined;
-  const units: string[] = [];
-  for (let i = 0; i < data.length; i += 2)
-    units.push(String.fromCharCode((data[i] as number) | ((data[i + 1] as number) << 8)));
-  const text = units.join('').replace(/\0+$/, '');
-  return text.isWellFormed() ? text : undefined;
+  try {
+    return utf16Decoder.decode(data).replace(/\0+$/, '');
+  } catch {
+    return undefined;
+  }
 }
 
 /** ASCII text, printable, without its final NULs. */

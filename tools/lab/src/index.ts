@@ -1,2 +1,2 @@
-export { BOOTS, type BootName, buildLab, type Lab, missingParts } from './build.ts';
+export { BOOTS, type BootName, buildLab, type Lab, labIsMissing } from './build.ts';
 export { type MeasuredGuest, startMeasuredGuest } from './guest.ts';

@@ -6,18 +6,14 @@ import { join } from 'node:path';
 import { fromHex, toHex } from '@sekimori/bytes';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { parseEventLog, replay } from '@sekimori/event-log';
-import { buildLab, type MeasuredGuest, missingParts, startMeasuredGuest } from '@sekimori/lab';
+import { buildLab, labIsMissing, type MeasuredGuest, startMeasuredGuest } from '@sekimori/lab';
 import { expectOk } from '@sekimori/result';
 import { openEndorsementKey, readPcrs, Tpm, type TpmTransport } from '@sekimori/tpm2';
 import { tpmContract } from '@sekimori/tpm2/contract';
 import { openTpmSocket } from '@sekimori/tpm2-device';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const missing = missingParts();
-const skip = missing.length > 0 && !process.env['CI'];
-if (skip) console.warn(`no measured boot: this machine lacks ${missing.join(', ')}`);
-
-describe.skipIf(skip)('a machine that booted with Secure Boot on', () => {
+describe.skipIf(labIsMissing())('a machine that booted with Secure Boot on', () => {
   let stateDir: string;
   let guest: MeasuredGuest;
   const boot = async () =>

@@ -64,19 +64,23 @@ export function anotherNode({ deps, clock }: Bench, store: AttestationStore = de
   return { deps: other, clock, wire: wireOf(other) };
 }
 
-/** Over an SQLite file of its own, which `file` names. */
+export type SqliteBench = Bench & { readonly file: string };
+type Cleanup = (work: () => Promise<void>) => void;
+
+/** Over an SQLite file of its own, which `file` names. `cleanup`: afterAll, for what several tests share. */
 export async function sqliteBench(
   changes: Parameters<typeof aBench>[0] = {},
-): Promise<Bench & { readonly file: string }> {
+  cleanup: Cleanup = onTestFinished,
+): Promise<SqliteBench> {
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-attestation-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  cleanup(() => rm(folder, { recursive: true }));
   const file = join(folder, 'attestation.sqlite');
-  return { ...(await aBench({ ...changes, store: await openStore(file) })), file };
+  return { ...(await aBench({ ...changes, store: await openStore(file, cleanup) })), file };
 }
 
-export async function openStore(file: string): Promise<AttestationStore> {
+export async function openStore(file: string, cleanup: Cleanup = onTestFinished): Promise<AttestationStore> {
   const store = expectOk(await openAttestationStore({ file, crypto }));
-  onTestFinished(() => store.close());
+  cleanup(() => store.close());
   return store;
 }
 

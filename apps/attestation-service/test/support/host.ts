@@ -73,8 +73,10 @@ export interface Host {
 
 /** From a stranger to an active host: root, enrolment, approval, activation. */
 export async function activeHost(wire: Wire, machine: VirtualHost, name?: string): Promise<Host> {
+  const fingerprint = machine.vendorCa.certificate.fingerprint(crypto);
   const { roots } = expectOk(await wire('listTpmRoots'));
-  if (roots.length === 0) await trustVendor(wire, machine);
+  if (!roots.some((root) => root.fingerprint === fingerprint))
+    await trustVendor(wire, machine);
   const id = await approvedHost(wire, machine, name);
   const opened = await openActivation(wire, machine, id);
   const proof = toBase64Url(await proofOf(machine, id, opened));

@@ -4,7 +4,6 @@ import type { Fault, Result } from '@sekimori/result';
 import { complain, type StartFault } from '@sekimori/service-kit/program';
 import { type ConnectedHost, connectHost } from '../connect.ts';
 import { asCallFault, HOST_FAULTS, type HostFault } from '../faults.ts';
-import { statusOfCode } from '../status.ts';
 import { TpmOutageError } from '../tpm-outage.ts';
 import { attestCommand } from './attest.ts';
 import { EXIT, type ExitStatus } from './exit.ts';
@@ -29,7 +28,7 @@ export interface ProgramOptions {
 }
 
 /** What a command found: a document for `--json`, and lines for people. */
-export interface Outcome {
+interface Outcome {
   readonly document: object;
   readonly lines: readonly string[];
   /** Talk, on stderr: what to do next. */
@@ -85,10 +84,7 @@ function failed(fault: Failure, { json }: ProgramOptions): ExitStatus {
   const { code, detail } = fault;
   const call = asCallFault(fault);
   const { traceId, subStatus } = call ?? {};
-  if (json) {
-    const document = { code, detail, attestationStatus: statusOfCode(code), subStatus, traceId };
-    process.stdout.write(`${JSON.stringify({ fault: document }, null, 2)}\n`);
-  }
+  if (json) process.stdout.write(`${JSON.stringify({ fault: { code, detail, subStatus, traceId } }, null, 2)}\n`);
   const names = subStatus === undefined || subStatus.length === 0 ? '' : ` (${subStatus.join(', ')})`;
   const trace = traceId === undefined ? '' : `; trace id ${traceId}`;
   complain(

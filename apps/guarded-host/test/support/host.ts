@@ -23,7 +23,7 @@ let hosts = 0;
 
 /** Its TPM's vendor is trusted; it is not enrolled. */
 export async function aHost(hgs: Hgs, clock: Clock = systemClock): Promise<TestHost> {
-  const machine = await virtualHost({ crypto, boot: boot('uki-snakeoil'), now: clock.now });
+  const machine = await virtualHost({ crypto, boot: boot('uki-snakeoil'), now: () => clock.now() });
   await hgs.trust(machine.vendorCa.certificate.der);
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-host-'));
   const state = expectOk(await fileHostState(join(folder, 'state')));
