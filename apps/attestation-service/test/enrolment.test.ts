@@ -2,12 +2,11 @@ import { toBase64Url, toHex } from '@sekimori/bytes';
 import type { EnrolRequest } from '@sekimori/protocol';
 import { activationProof } from '@sekimori/quote-verifier';
 import { expectOk } from '@sekimori/result';
-import { createForger } from '@sekimori/testkit';
+import { createForger, createServerCa, dumpDatabase } from '@sekimori/testkit';
 import { createAttestationKey } from '@sekimori/tpm2';
 import { describe, expect, it } from 'vitest';
-import { aServerCa, crypto } from './support/authority.ts';
+import { crypto } from './support/authority.ts';
 import { aBench, anotherNode, openStore, sqliteBench } from './support/bench.ts';
-import { dump } from './support/dump.ts';
 import {
   activeHost,
   aMachine,
@@ -31,9 +30,9 @@ describe('enrolment: an endorsement key with a certificate of a trusted vendor',
   async function refusal(change: (request: EnrolRequest) => EnrolRequest) {
     const bench = await sqliteBench();
     await trustVendor(bench.wire, machine);
-    const before = dump(bench.file);
+    const before = dumpDatabase(bench.file);
     const outcome = await bench.wire('enrolHost', { body: change(await enrolRequest(machine)) });
-    expect(dump(bench.file)).toBe(before);
+    expect(dumpDatabase(bench.file)).toBe(before);
     return outcome.ok ? outcome : outcome.fault.subStatus;
   }
   const withKey = (key: Partial<EnrolRequest['endorsementKeys'][number]>) => (request: EnrolRequest) => ({
@@ -69,7 +68,7 @@ describe('enrolment: an endorsement key with a certificate of a trusted vendor',
     expect(await refusal(withKey({ certificate: cut }))).toEqual(['certificate-malformed']);
   });
   it('a CA that came with the request is no root', async () => {
-    const { certificate } = await aServerCa();
+    const { certificate } = await createServerCa(crypto);
     const intermediates = [toBase64Url(certificate.der)];
     const { tpm2bPublic, certificate: of } = await otherMachine.endorsementKey();
     const keys = [{ public: toBase64Url(tpm2bPublic), certificate: toBase64Url(of) }];
@@ -135,14 +134,14 @@ describe('an identity row never changes hands by itself', () => {
   it('an attestation key cannot be replaced', async () => {
     const bench = await sqliteBench();
     const { id } = await activeHost(bench.wire, machine);
-    const before = dump(bench.file);
+    const before = dumpDatabase(bench.file);
     const key = expectOk(await createAttestationKey(machine.tpm, 'rsa-2048'));
     const akPublic = toBase64Url(key.tpm2bPublic);
     await machine.tpm.flush(key.handle);
     expect(await bench.wire('openActivation', { params: { id }, body: { akPublic } })).toMatchObject({
       fault: { code: 'host-already-active' },
     });
-    expect(dump(bench.file)).toBe(before);
+    expect(dumpDatabase(bench.file)).toBe(before);
   });
 });
 
@@ -217,7 +216,10 @@ describe('security property 1: AK and EK are bound by credential activation insi
     wrong[31]! ^= 1;
     const outcome = await complete(wire, opened.activationId, wrong);
     expect(outcome).toMatchObject(failed);
-    for (const told of [JSON.stringify(outcome), JSON.stringify(await deps.store.auditEntries({ after: 0, limit: 99 }))])
+    for (const told of [
+      JSON.stringify(outcome),
+      JSON.stringify(await deps.store.auditEntries({ after: 0, limit: 99 })),
+    ])
       for (const bytesOf of [proof, wrong]) expect(told).not.toContain(toHex(bytesOf));
     expect(await complete(wire, opened.activationId, proof)).toMatchObject(failed);
     expect(expectOk(await wire('hostStatus', { params: { id } })).state).toBe('approved');
@@ -266,7 +268,7 @@ describe('TPM roots', () => {
       fault: { code: 'malformed-request' },
     });
     expect(await add(new Uint8Array(9))).toMatchObject({ fault: { code: 'malformed-request' } });
-    const { certificate } = await aServerCa();
+    const { certificate } = await createServerCa(crypto);
     expectOk(await add(certificate.der));
     expect(await add(certificate.der)).toMatchObject({ fault: { code: 'duplicate-tpm-root' } });
     expect(expectOk(await wire('listTpmRoots')).roots).toMatchObject([{ subject: 'CN=server CA', insecure: false }]);

@@ -2,11 +2,10 @@ import { concat, toBase64Url } from '@sekimori/bytes';
 import { parseEventLog } from '@sekimori/event-log';
 import type { AttestRequest } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
-import { boot, createForger, type Defect, DEFECTS } from '@sekimori/testkit';
+import { boot, createForger, type Defect, DEFECTS, dumpDatabase } from '@sekimori/testkit';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { crypto } from './support/authority.ts';
 import { anotherNode, type Bench, sqliteBench } from './support/bench.ts';
-import { dump } from './support/dump.ts';
 import {
   aChallenge,
   aClientKey,
@@ -30,10 +29,10 @@ beforeEach(async () => {
 
 /** Refused as it arrived: whoever sent it may not be the host, so nothing is written. */
 async function expectRubbish(body: AttestRequest, code: string, subStatus?: string): Promise<void> {
-  const before = dump(bench.file);
+  const before = dumpDatabase(bench.file);
   const fault = subStatus === undefined ? { code } : { code, subStatus: [subStatus] };
   expect(await bench.wire('attest', { body })).toMatchObject({ fault });
-  expect(dump(bench.file)).toBe(before);
+  expect(dumpDatabase(bench.file)).toBe(before);
 }
 
 /** Refused as the host's own: on record, and the certificate that was out is revoked in the same transaction. */
@@ -50,7 +49,11 @@ async function expectRefused(
   expect(after.serials.length).toBeGreaterThan(before.serials.length);
   const [entry, ...more] = await deps.store.auditEntries({ after: head.index, limit: 10 });
   expect(more).toEqual([]);
-  expect(entry).toMatchObject({ kind: 'host.refused', subject: `host:${host.id}`, body: { code, subStatus: [subStatus] } });
+  expect(entry).toMatchObject({
+    kind: 'host.refused',
+    subject: `host:${host.id}`,
+    body: { code, subStatus: [subStatus] },
+  });
   const [verdict] = (await shown(wire, host)).verdicts;
   expect(verdict).toMatchObject({ good: false, code, subStatus: [subStatus], traceId: entry?.traceId });
   expect(await wire('attest', { body })).toMatchObject({ fault: { code: 'challenge-used' } });

@@ -5,22 +5,25 @@ import { attestationRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activate, attest, enrol, type HealthCertificate, type HostDeps, releaseKeys } from '../src/index.ts';
-import { startHgs } from './support/hgs.ts';
+import { type Hgs, openHgs } from './support/hgs.ts';
 import { aMeasuredHost, type MeasuredHost } from './support/measured-host.ts';
 import { aProtector, hexOf, openedBy } from './support/protector.ts';
 
-const hgs = await startHgs();
-
 // One machine from its first boot to its last: each test goes on where the one before ended.
 describe.skipIf(labIsMissing())('a guarded host whose boots are really measured', () => {
+  let hgs: Hgs;
   let machine: MeasuredHost;
   let id: string;
   let first: Claims;
 
   beforeAll(async () => {
+    hgs = await openHgs();
     machine = await aMeasuredHost(hgs);
   });
-  afterAll(() => machine?.remove());
+  afterAll(async () => {
+    await machine?.remove();
+    await hgs?.close();
+  });
 
   it('is attested once its boot is a baseline, and opens a key protector with its TPM', async () => {
     const { deps, vendor } = await machine.boot('uki-snakeoil');

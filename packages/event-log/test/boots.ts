@@ -49,7 +49,7 @@ export function altered(name: string, change: (events: Draft[]) => readonly Draf
   return expectOk(parseEventLog(alteredBytes(name, change)));
 }
 
-export function alteredBytes(name: string, change: (events: Draft[]) => readonly Draft[]): Uint8Array {
+function alteredBytes(name: string, change: (events: Draft[]) => readonly Draft[]): Uint8Array {
   const log = boot(name);
   const header = bootBytes(name).subarray(0, log.events[1]?.offset);
   const drafts = log.events.slice(1).map(({ pcr, type, data, digests }) => ({

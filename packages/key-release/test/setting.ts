@@ -7,7 +7,7 @@ import { issueAttestationSignerCertificate, issueServerCa, writeName } from '@se
 import { expectOk } from '@sekimori/result';
 
 export const crypto: Crypto = nodeCrypto;
-export const AT = new Date('2031-02-03T04:05:06Z');
+const AT = new Date('2031-02-03T04:05:06Z');
 const later = (minutes: number) => new Date(AT.getTime() + 60_000 * minutes);
 
 /** The guardian of a key protection service, its keys in a key store. */

@@ -1,3 +1,10 @@
+export {
+  createAttestationSigner,
+  createServerCa,
+  createTlsClient,
+  createTlsServer,
+  type TlsIdentity,
+} from './authority.ts';
 export { badRequests, type BadRequest, goodRequest, type InputRoute } from './bad-input.ts';
 export { boot, bootFile, type BootName } from './boots.ts';
 export { corpus } from './corpus.ts';
@@ -9,3 +16,6 @@ export { programsMissing } from './programs.ts';
 export { measure } from './measure.ts';
 export { QUOTED_PCRS } from './pcrs.ts';
 export { virtualHost, type VirtualHost, type VirtualHostOptions } from './virtual-host.ts';
+export { dumpDatabase, tamperWithDatabase } from './database.ts';
+export { runProgram, type RunningProgram } from './run-program.ts';
+export { showsSecret } from './secrets.ts';

@@ -4,7 +4,7 @@ import { heading, tableRow } from './table.ts';
 
 // npm run bench: a table on stdout, or with --json one array of rows. Under a minute.
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
-const effort = { millis: 6000, batchMillis: 10, rounds: 5 };
+const effort = { millis: 5000, batchMillis: 2, rounds: 5 };
 if (values.json) console.log(JSON.stringify(await bench(effort), null, 2));
 else {
   console.log(heading());

@@ -54,10 +54,10 @@ export async function measure(each: Case, effort: Effort): Promise<Measurement> 
   }
   return {
     name: each.name,
-    opsPerSecond: 1e6 / quantile(subjectMicros, 0.5),
-    p50Micros: quantile(samples, 0.5),
-    p99Micros: quantile(samples, 0.99),
-    ratioToOpenSsl: quantile(ratios, 0.5),
+    opsPerSecond: rounded(1e6 / quantile(subjectMicros, 0.5), 1),
+    p50Micros: rounded(quantile(samples, 0.5), 1),
+    p99Micros: rounded(quantile(samples, 0.99), 1),
+    ratioToOpenSsl: rounded(quantile(ratios, 0.5), 3),
   };
 }
 
@@ -92,4 +92,8 @@ async function operationsIn(
 function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
 }

@@ -188,21 +188,20 @@ async function record(
   });
   if (recorded.ok) return ok(undefined);
   const { fault } = recorded;
-  switch (fault.code) {
-    case 'challenge-used':
-      return fail('challenge-used', 'the challenge was used before');
-    case 'challenge-expired':
-      return fail('challenge-refused', 'the challenge has ended');
-    case 'host-changed':
-      return fail('host-not-active', 'the host was changed in the meantime');
-    case 'counters-went-back': {
-      const policy = { policyVersion: kept.policyVersion, policyDigest: kept.policyDigest };
-      const refused = keep(attempt, { findings: [findingOf(fault)], ...policy }, 'evidence-refused');
-      const again = await record(attempt, authentic, { kind: 'refused' }, refused);
-      return again.ok ? { ok: false, fault: evidenceRefused(fault) } : again;
-    }
-  }
+  if (fault.code !== 'counters-went-back') return { ok: false, fault: NOT_RECORDED[fault.code] };
+  const { policyVersion, policyDigest: digest } = kept;
+  const findings = [findingOf(fault)];
+  const refused = keep(attempt, { findings, policyVersion, policyDigest: digest }, 'evidence-refused');
+  const again = await record(attempt, authentic, { kind: 'refused' }, refused);
+  return again.ok ? { ok: false, fault: evidenceRefused(fault) } : again;
 }
+
+/** What the host hears where nothing was written. */
+const NOT_RECORDED = {
+  'challenge-used': { code: 'challenge-used', detail: 'the challenge was used before' },
+  'challenge-expired': { code: 'challenge-refused', detail: 'the challenge has ended' },
+  'host-changed': { code: 'host-not-active', detail: 'the host was changed in the meantime' },
+} as const;
 
 function findingOf(fault: Fault): KeptFinding {
   const { code } = fault;

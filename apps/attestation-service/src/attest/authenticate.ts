@@ -8,7 +8,7 @@ import {
   VerifiedHealthKey,
   VerifiedQuote,
 } from '@sekimori/quote-verifier';
-import { describeFault, expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
+import { describeFault, expectOk, fail, ok, type Result } from '@sekimori/result';
 import type { HostRecord, QuotedPcr, TpmCounters } from '@sekimori/store';
 import { nameOf, TPM2B_PUBLIC, TPMS_ATTEST } from '@sekimori/tpm2';
 import type { AttestationDeps } from '../deps.ts';
@@ -19,7 +19,7 @@ export interface Authentic {
   readonly counters: TpmCounters;
   /** Empty where the quote is not over the PCRs that were asked for. */
   readonly pcrs: readonly QuotedPcr[];
-  readonly verified: Result<VerifiedEvidence, Fault>;
+  readonly verified: Result<VerifiedEvidence>;
 }
 
 export interface VerifiedEvidence {
@@ -36,7 +36,7 @@ const UNAUTHENTIC: ReadonlySet<QuoteFault['code']> = new Set([
   'quote-nonce',
 ]);
 
-export function authenticate(deps: AttestationDeps, host: HostRecord, evidence: Evidence): Result<Authentic, Fault> {
+export function authenticate(deps: AttestationDeps, host: HostRecord, evidence: Evidence): Result<Authentic> {
   const { crypto, settings } = deps;
   if (!host.attestationKey) throw new Error('an active host has an attestation key');
   const attestationKey = expectOk(AttestationKey.enrol(crypto, host.attestationKey.public)); // checked at activation

@@ -20,5 +20,8 @@ export async function ensurePolicy({ store, clock }: Pick<AttestationDeps, 'stor
 export async function policyInForce({ store }: Pick<AttestationDeps, 'store'>): Promise<Reference> {
   const { version, settings, baselines } = await store.attestationPolicy();
   if (settings === null || typeof settings !== 'object') throw new Error('no attestation policy is set');
-  return { policy: expectOk(parseAttestationPolicy({ ...settings, version })), baselines: baselines.map(baselineOf) };
+  return {
+    policy: expectOk(parseAttestationPolicy({ ...(settings as object), version })),
+    baselines: baselines.map(baselineOf),
+  };
 }

@@ -3,9 +3,9 @@ import type { Secret } from '@sekimori/crypto-core';
 import type { ActivationReply, AttestRequest, BaselineShape, EnrolRequest, HostDetail } from '@sekimori/protocol';
 import { activationProof, evidenceBinding } from '@sekimori/quote-verifier';
 import { expectOk } from '@sekimori/result';
-import { boot, type Defect, type Evidence, START, virtualHost, type VirtualHost } from '@sekimori/testkit';
+import { boot, createTlsClient, type Defect, type Evidence, virtualHost, type VirtualHost } from '@sekimori/testkit';
 import { activateCredential } from '@sekimori/tpm2';
-import { crypto, p256SigningKey } from './authority.ts';
+import { crypto } from './authority.ts';
 import type { Wire } from './wire.ts';
 
 /** A machine with a software TPM, booted as recorded. */
@@ -14,7 +14,7 @@ export function aMachine(): Promise<VirtualHost> {
 }
 
 export async function aClientKey(): Promise<Uint8Array> {
-  return (await p256SigningKey()).publicKey.spki;
+  return (await createTlsClient(crypto)).spki;
 }
 
 export async function trustVendor(wire: Wire, machine: VirtualHost, insecureSoftwareTpm = true): Promise<void> {
@@ -75,8 +75,7 @@ export interface Host {
 export async function activeHost(wire: Wire, machine: VirtualHost, name?: string): Promise<Host> {
   const fingerprint = machine.vendorCa.certificate.fingerprint(crypto);
   const { roots } = expectOk(await wire('listTpmRoots'));
-  if (!roots.some((root) => root.fingerprint === fingerprint))
-    await trustVendor(wire, machine);
+  if (!roots.some((root) => root.fingerprint === fingerprint)) await trustVendor(wire, machine);
   const id = await approvedHost(wire, machine, name);
   const opened = await openActivation(wire, machine, id);
   const proof = toBase64Url(await proofOf(machine, id, opened));
@@ -118,9 +117,9 @@ export async function aChallenge(wire: Wire, { id }: Pick<Host, 'id'>): Promise<
 }
 
 function onWire(evidence: Evidence, { id, clientKey }: Host, challenge: string): AttestRequest {
-  const text = ({ attest, signature }: Evidence['quote']) => ({
-    attest: toBase64Url(attest),
-    signature: toBase64Url(signature),
+  const text = (part: Evidence['quote']) => ({
+    attest: toBase64Url(part.attest),
+    signature: toBase64Url(part.signature),
   });
   return {
     challenge,
@@ -160,5 +159,3 @@ export function bytes(text: string): Uint8Array {
   if (!value) throw new Error('not base64url');
   return value;
 }
-
-export const START_OF_TESTS = START;

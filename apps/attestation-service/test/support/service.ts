@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromUtf8, toBase64, toBase64Url, toHex, utf8 } from '@sekimori/bytes';
+import { fromUtf8, utf8 } from '@sekimori/bytes';
 import { createClient } from '@sekimori/client';
 import { nodeTransport } from '@sekimori/client/node';
 import { Secret } from '@sekimori/crypto-core';
 import { parseKeyName, softwareKeyStore } from '@sekimori/hsm';
-import { issueAttestationSignerCertificate, issueTlsServerCertificate, writeName, writePem } from '@sekimori/pki';
+import { writePem } from '@sekimori/pki';
 import { attestationRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import {
@@ -17,11 +17,18 @@ import {
   privateFolder,
   writePrivateFile,
 } from '@sekimori/service-kit';
-import type { BadRequest } from '@sekimori/testkit';
-import { createFixedClock, type FixedClock } from '@sekimori/testkit';
+import {
+  type BadRequest,
+  createAttestationSigner,
+  createFixedClock,
+  createServerCa,
+  createTlsServer,
+  type FixedClock,
+  showsSecret,
+} from '@sekimori/testkit';
 import { expect, onTestFinished } from 'vitest';
 import { AttestationConfig, startAttestationService } from '../../src/index.ts';
-import { aServerCa, crypto, LIFE } from './authority.ts';
+import { crypto } from './authority.ts';
 import type { Wire } from './wire.ts';
 
 /** A folder with everything that the service's configuration names. */
@@ -44,24 +51,15 @@ export async function makeFolder(config: object = {}): Promise<ServiceFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-attestation-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const inside = (name: string) => join(folder, name);
-  const ca = await aServerCa();
+  const ca = await createServerCa(crypto);
   const keyFolder = inside('keys');
   expectOk(await privateFolder(keyFolder));
   const keys = softwareKeyStore(crypto, await fileKeyFiles(keyFolder));
   const name = expectOk(parseKeyName('attestation-signer'));
-  const { publicKey } = expectOk(await keys.generate(name, { use: 'sign', type: 'ec', curve: 'P-256' }));
-  const subject = writeName({ CN: 'attestation signer' });
-  const signer = await issueAttestationSignerCertificate(crypto, { ...LIFE, subject, publicKey, issuer: ca });
-  const tls = await crypto.generateKey({ type: 'ec', curve: 'P-256' });
-  const tlsCertificate = await issueTlsServerCertificate(crypto, {
-    ...LIFE,
-    subject: writeName({ CN: 'attestation service' }),
-    publicKey: tls.publicKey,
-    issuer: ca,
-    dns: ['localhost'],
-    ip: ['127.0.0.1'],
-  });
-  const [tlsKey, challengeKey] = [tls.export(), new Secret(crypto.random(32))];
+  expectOk(await keys.generate(name, { use: 'sign', type: 'ec', curve: 'P-256' }));
+  const signer = await createAttestationSigner(crypto, ca, expectOk(await keys.signingKey(name)));
+  const tls = await createTlsServer(crypto, ca);
+  const challengeKey = new Secret(crypto.random(32));
   const { token, sha256 } = createAdminToken();
   const settings = {
     serviceId: 'hgs.example',
@@ -76,10 +74,10 @@ export async function makeFolder(config: object = {}): Promise<ServiceFolder> {
     ...config,
   };
   const files: Readonly<Record<string, Secret | string>> = {
-    'tls.key': tlsKey,
-    'tls.pem': pem(tlsCertificate.der),
+    'tls.key': tls.key,
+    'tls.pem': pem(tls.certificate.der),
     'challenge.key': challengeKey,
-    'signer.pem': pem(signer.der),
+    'signer.pem': pem(signer.certificate.der),
     'ca.pem': pem(ca.certificate.der),
     'config.json': JSON.stringify(settings),
   };
@@ -92,7 +90,7 @@ export async function makeFolder(config: object = {}): Promise<ServiceFolder> {
     ca: pem(ca.certificate.der),
     token,
     credentials: { authorization: `Bearer ${token.use(fromUtf8)}` },
-    secrets: [tlsKey, challengeKey, token],
+    secrets: [tls.key, challengeKey, token],
   };
 }
 
@@ -110,9 +108,8 @@ export interface Service {
   readonly wire: Wire;
   /** The log, line by line. */
   readonly log: readonly string[];
-  ask(request: Pick<BadRequest, 'method' | 'path' | 'headers' | 'body'>): Promise<Answer>;
-  revocationStatement(): Promise<string>;
-  close(): Promise<void>;
+  ask(this: void, request: Pick<BadRequest, 'method' | 'path' | 'headers' | 'body'>): Promise<Answer>;
+  close(this: void): Promise<void>;
 }
 
 /** The real server over the folder; whatever it logged until the test ends held no secret of the folder. */
@@ -132,9 +129,9 @@ export async function startService(
   onTestFinished(async () => {
     transport.close();
     await close();
-    for (const secret of secrets) expectUnseen(log.join(''), secret);
+    expect(secrets.some((secret) => showsSecret(log.join(''), secret))).toBe(false);
   });
-  const call = client.call as unknown as (route: object, input: object) => Promise<never>;
+  const call: (route: never, input: never) => Promise<never> = (route, input) => client.call(route, input);
   return {
     url: running.url,
     clock,
@@ -152,15 +149,6 @@ export async function startService(
         json: (contentType.includes('json') ? JSON.parse(text) : {}) as Answer['json'],
       };
     },
-    revocationStatement: running.revocationStatement,
     close,
   };
-}
-
-/** In no spelling. */
-export function expectUnseen(text: string, secret: Secret): void {
-  secret.use((bytes) => {
-    for (const spelling of [toHex(bytes), toBase64(bytes), toBase64Url(bytes), fromUtf8(bytes) ?? toHex(bytes)])
-      expect(text.includes(spelling), 'a secret was seen').toBe(false);
-  });
 }

@@ -20,9 +20,17 @@ export interface Hgs {
   trust(root: Uint8Array): Promise<void>;
   approve(id: string, ekFingerprint: string): Promise<void>;
   captureBaseline(hostId: string, name: string): Promise<void>;
+  close(): Promise<void>;
 }
 
+/** Closed when the tests of the file have run. */
 export async function startHgs(clock: Clock = systemClock): Promise<Hgs> {
+  const hgs = await openHgs(clock);
+  afterAll(() => hgs.close());
+  return hgs;
+}
+
+export async function openHgs(clock: Clock = systemClock): Promise<Hgs> {
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-hgs-'));
   const data = join(folder, 'data');
   const ports = { attestation: 8443, keyProtection: 8444 };
@@ -35,11 +43,6 @@ export async function startHgs(clock: Clock = systemClock): Promise<Hgs> {
   const ca = await readFile(services.caFile, 'utf8');
   const token = expectOk(await readPrivateFile(join(data, 'admin', 'token')));
   const transport = nodeTransport({ ca });
-  afterAll(async () => {
-    transport.close();
-    await services.close();
-    await rm(folder, { recursive: true, force: true });
-  });
   const administrator = createClient({ baseUrl: services.attestationUrl, transport, token });
   return {
     services,
@@ -55,6 +58,11 @@ export async function startHgs(clock: Clock = systemClock): Promise<Hgs> {
     },
     async captureBaseline(hostId, name) {
       expectOk(await administrator.call(attestationRoutes.captureBaseline, { body: { hostId, name } }));
+    },
+    async close() {
+      transport.close();
+      await services.close();
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -15,7 +15,7 @@ export interface MeasuredHost {
   remove(): Promise<void>;
 }
 
-export interface BootedHost {
+interface BootedHost {
   readonly deps: HostDeps;
   /** Who endorsed its TPM, DER. */
   readonly vendor: { readonly root: Uint8Array; readonly intermediates: readonly Uint8Array[] };
