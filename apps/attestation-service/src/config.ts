@@ -56,7 +56,13 @@ export const AttestationConfig = Type.Object(
     challengeSeconds: Seconds('how long a challenge is good', 120, 600),
     activationSeconds: Seconds('how long an activation is open', 120, 600),
     certificateSeconds: Seconds('how long a health certificate lives, from the challenge on', 8 * 3600, 24 * 3600),
-    maxPendingHosts: Type.Integer({ minimum: 1, maximum: 100_000, default: 1000 }),
+    maxPendingHosts: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 1000,
+      description: 'hosts that may wait for approval; the oldest gives way to one more',
+    }),
+    pendingSeconds: Seconds('how long a host may wait for approval', 24 * 3600, 30 * 24 * 3600),
     pcrs: Type.Array(Type.Integer({ minimum: 0, maximum: 23 }), {
       minItems: 1,
       maxItems: 24,

@@ -26,6 +26,8 @@ export interface AttestationSettings {
   readonly certificateSeconds: number;
   /** Hosts that may wait for approval at one time. */
   readonly maxPendingHosts: number;
+  /** Seconds that a host may wait for approval. */
+  readonly pendingSeconds: number;
   /** The PCRs every host must quote, of the SHA-256 bank. */
   readonly pcrs: readonly number[];
   readonly version: string;

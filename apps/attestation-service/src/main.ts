@@ -1,50 +1,21 @@
 import { createRequire } from 'node:module';
-import { ok } from '@sekimori/result';
-import { createLogger, loadConfig, runService, systemClock } from '@sekimori/service-kit';
+import { runServiceProgram } from '@sekimori/service-kit';
 import { AttestationConfig } from './config.ts';
 import { startAttestationService } from './start.ts';
 
-const HELP = `Usage: sekimori-attestation --config FILE
-
-The attestation service: enrols hosts, judges their boots, issues health certificates.
-
-  --config FILE   the configuration (JSON); 'sekimori init' writes one
-  --help          this text
-  --version       the version
-
-Each setting can be overridden by a variable: SEKIMORI_ATTESTATION_LISTEN_PORT is listen.port.
-SEKIMORI_LOG_LEVEL: debug, info, warn, error or silent. Logs are JSON lines on stderr.
-
-Example:
-  sekimori init --data ./hgs
-  sekimori-attestation --config ./hgs/attestation/config.json
-`;
-
-const program = 'sekimori-attestation';
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
-const args = process.argv.slice(2);
-if (args.includes('--help') || args.length === 0) {
-  process.stdout.write(HELP);
-  process.exit(args.length === 0 ? 2 : 0);
-}
-if (args.includes('--version')) {
-  process.stdout.write(`${version}\n`);
-  process.exit(0);
-}
-if (args.length !== 2 || args[0] !== '--config') {
-  process.stderr.write(`${program}: error: one --config FILE is needed\n${program}: hint: see '${program} --help'\n`);
-  process.exit(2);
-}
-const file = args[1];
-const logger = createLogger({ service: program, level: process.env['SEKIMORI_LOG_LEVEL'] });
+const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
 
 process.exit(
-  await runService({ program, logger }, async ({ onStop }) => {
-    const loaded = await loadConfig(AttestationConfig, { file, env: process.env, prefix: 'SEKIMORI_ATTESTATION_' });
-    if (!loaded.ok) return loaded;
-    const started = await startAttestationService(loaded.value, { logger, clock: systemClock, version });
-    if (!started.ok) return started;
-    onStop('attestation service', started.value.close);
-    return ok(undefined);
-  }),
+  await runServiceProgram(
+    {
+      program: 'sekimori-attestation',
+      version,
+      about: 'The attestation service: enrols hosts, judges their boots, issues health certificates.',
+      schema: AttestationConfig,
+      prefix: 'SEKIMORI_ATTESTATION_',
+      configFile: 'attestation/config.json',
+      start: startAttestationService,
+    },
+    { args: process.argv.slice(2), env: process.env },
+  ),
 );

@@ -24,11 +24,11 @@ import { CHALLENGE_KEY_BYTES } from './challenge/challenge.ts';
 import type { AttestationConfig } from './config.ts';
 import type { AttestationDeps, AttestationSigner } from './deps.ts';
 import { attestationHandlers } from './handlers.ts';
-import { revocationStatement } from './revocations.ts';
+import { prune } from './prune.ts';
+import { RevocationFeed } from './revocations.ts';
 import { signerTrouble } from './signer.ts';
 
 const PRUNE_SECONDS = 60;
-const PRUNE_AT_ONCE = 1000;
 
 export interface RunningAttestation {
   readonly url: string;
@@ -64,28 +64,29 @@ export async function startAttestationService(
     chains: new ChainCache(),
   };
   await ensurePolicy(deps);
+  const feed = new RevocationFeed(deps);
   const server = createServer({
     routes: attestationRoutes,
-    handlers: attestationHandlers(deps, clock.now()),
+    handlers: attestationHandlers(deps, clock.now(), feed),
     authenticate: adminTokens(config.administrators),
     tls: { ...tls.value, requestClientCertificate: false },
     logger,
-    ready: () => signerTrouble(deps),
+    ready: () => signerTrouble(deps) ?? feed.trouble,
     version,
   });
-  const prune = every(
-    PRUNE_SECONDS,
-    async () => void (await store.pruneChallenges({ at: clock.now(), limit: PRUNE_AT_ONCE })),
-    { name: 'prune used challenges', logger },
-  );
+  const { pendingSeconds } = config;
+  const pruning = every(PRUNE_SECONDS, (signal) => prune(store, { at: clock.now(), pendingSeconds }, signal), {
+    name: 'prune what has ended',
+    logger,
+  });
   const close = async (): Promise<void> => {
     await server.close();
-    await prune.stop();
+    await pruning.stop();
     await store.close();
   };
   try {
     const { url } = await server.listen(config.listen);
-    return ok({ url, revocationStatement: revocationStatement(deps), close });
+    return ok({ url, revocationStatement: () => feed.statement(), close });
   } catch (error) {
     await close();
     throw error;

@@ -79,7 +79,6 @@ describe('security property 15: the audit log shows alteration, truncation and r
     expect(entries.map(({ kind, actor }) => `${kind} by ${actor.split(':')[0]}`)).toEqual([
       'policy.set by service',
       'tpm-root.added by administrator',
-      'host.enrolled by anyone',
       'host.approved by administrator',
       'host.activated by anyone',
       'host.refused by host',

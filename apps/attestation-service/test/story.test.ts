@@ -12,6 +12,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { crypto } from './support/authority.ts';
 import { aBench } from './support/bench.ts';
 import {
+  capture,
   aClientKey,
   aMachine,
   attest,
@@ -51,7 +52,7 @@ describe('a good host, over HTTPS and SQLite', () => {
 
     const opened = await openActivation(wire, machine, id);
     const secret = await secretOf(machine, opened);
-    const proof = activationProof(crypto, secret, id, (await machine.attestationKey()).name);
+    const proof = activationProof(crypto, [secret], id, (await machine.attestationKey()).name);
     const active = await wire('completeActivation', {
       params: { id: opened.activationId },
       body: { proof: toBase64Url(proof) },
@@ -62,7 +63,7 @@ describe('a good host, over HTTPS and SQLite', () => {
     expect(await attest(wire, host)).toMatchObject({
       fault: { code: 'policy-denied', status: 403, subStatus: ['SecureBootSettings'] },
     });
-    const baseline = expectOk(await wire('captureBaseline', { body: { name: 'web', hostId: id } }));
+    const baseline = expectOk(await capture(wire, host, 'web'));
     expect(baseline).toMatchObject({ name: 'web', state: 'active', hostId: id, capturedBy: 'administrator:alice' });
     expect(baseline.pcrs.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14]);
 

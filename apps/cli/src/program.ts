@@ -3,6 +3,7 @@ import { defaultDataFolder } from './data/data-folder.ts';
 import { INIT_DEFAULTS } from './init/options.ts';
 import type { Io } from './io.ts';
 import type { Answer, Context } from './outcome.ts';
+import type { SetPolicyOptions } from './commands/policy.ts';
 import { PROGRAM, settle, settleUsage } from './run.ts';
 
 /** Runs one command line (without node and script) and answers the exit status. */
@@ -100,7 +101,7 @@ export function buildProgram(io: Io, version: string, ended: (status: number) =>
     'status --json',
   ]).action(act(async (context) => (await import('./commands/status.ts')).showStatus(context)));
 
-  const host = group('host', 'hosts: list, show, approve, revoke', 'host list');
+  const host = group('host', 'hosts: list, show, approve, revoke, remove', 'host list');
   define(host, 'list', 'the hosts and their states', ['host list']).action(
     act(async (context) => (await import('./commands/host.ts')).listHosts(context)),
   );
@@ -128,41 +129,94 @@ export function buildProgram(io: Io, version: string, ended: (status: number) =>
       ),
     );
 
+  define(host, 'remove', 'free the name and the TPM of a revoked host, so that its machine can be enrolled anew', [
+    'host remove node7',
+  ])
+    .argument('<host>', 'name or id')
+    .action(act(async (context, name: string) => (await import('./commands/host.ts')).removeHost(context, name)));
+
   const baseline = group('baseline', 'baselines, the boots that are approved: capture, list, retire', 'baseline list');
-  define(baseline, 'capture', 'approve the last authentic boot of a host, for every host', [
+  define(baseline, 'capture', 'approve a boot of a host, for every host: the newest, which is shown first', [
     'baseline capture node7 --name debian-12.8',
+    'baseline capture node7 --name debian-12.8 --trace-id 5c1f…',
   ])
     .argument('<host>', 'name or id')
     .requiredOption('--name <name>', 'of the baseline')
+    .option('--trace-id <id>', "of the verdict that you reviewed, as 'sekimori host show' has it")
     .action(
-      act(async (context, name: string, options: { readonly name: string }) =>
+      act(async (context, name: string, options: { readonly name: string; readonly traceId?: string }) =>
         (await import('./commands/baseline.ts')).captureBaseline(context, name, options),
       ),
     );
   define(baseline, 'list', 'the baselines', ['baseline list']).action(
     act(async (context) => (await import('./commands/baseline.ts')).listBaselines(context)),
   );
-  define(baseline, 'retire', 'accept a baseline no longer', ['baseline retire debian-12.8'])
+  define(baseline, 'retire', 'accept a baseline no longer, and say what ends when', [
+    'baseline retire debian-12.8',
+    'baseline retire debian-12.8 --apply-now',
+  ])
     .argument('<baseline>', 'name or id')
+    .addOption(applyNow())
     .action(
-      act(async (context, name: string) => (await import('./commands/baseline.ts')).retireBaseline(context, name)),
+      act(async (context, name: string, options: { readonly applyNow?: boolean }) =>
+        (await import('./commands/baseline.ts')).retireBaseline(context, name, options),
+      ),
     );
 
-  const tpmRoot = group('tpm-root', 'TPM vendors that are trusted: add, list', 'tpm-root list');
+  const policy = group('policy', 'the attestation policy, what a host must show: show, set, apply-now', 'policy show');
+  define(policy, 'show', 'the policy in force', ['policy show']).action(
+    act(async (context) => (await import('./commands/policy.ts')).showPolicy(context)),
+  );
+  define(policy, 'set', 'set what a host must show, from its next attestation on', [
+    'policy set --secure-boot required --apply-now',
+  ])
+    .addOption(
+      new Option('--secure-boot <demand>', 'of hosts').choices(['required', 'not-required']).makeOptionMandatory(),
+    )
+    .option('--insecure-secure-boot-not-required', 'due with not-required: any code may have run before the kernel')
+    .addOption(applyNow())
+    .action(
+      act(async (context, options: SetPolicyOptions) =>
+        (await import('./commands/policy.ts')).setPolicy(context, options),
+      ),
+    );
+  define(policy, 'apply-now', 'end all certificates issued so far: every host must attest again', [
+    'policy apply-now',
+  ]).action(act(async (context) => (await import('./commands/policy.ts')).applyPolicyNow(context)));
+
+  const tpmRoot = group('tpm-root', 'TPM vendors that are trusted: add, list, remove', 'tpm-root list');
   define(tpmRoot, 'add', 'trust the CA of a TPM vendor; EK certificates must chain to one', [
-    'tpm-root add infineon-root.pem --vendor Infineon',
+    'tpm-root add infineon-root.pem --vendor Infineon --manufacturer 49465800',
   ])
     .argument('<file>', 'one CA certificate, PEM or DER')
     .requiredOption('--vendor <name>', 'for people')
+    .option(
+      '--manufacturer <ids...>',
+      'TCG vendor ids that it vouches for, 8 hex digits each (default: the known makers of hardware TPMs)',
+    )
     .option('--insecure-software-tpm', 'it is the CA of a software TPM, which protects nothing from root')
     .action(
-      act(async (context, file: string, options: { readonly vendor: string }) =>
-        (await import('./commands/tpm-root.ts')).addTpmRoot(context, file, options),
+      act(
+        async (
+          context,
+          file: string,
+          options: { readonly vendor: string; readonly manufacturer?: readonly string[] },
+        ) => (await import('./commands/tpm-root.ts')).addTpmRoot(context, file, options),
       ),
     );
   define(tpmRoot, 'list', 'the trusted TPM vendors', ['tpm-root list']).action(
     act(async (context) => (await import('./commands/tpm-root.ts')).listTpmRoots(context)),
   );
+
+  define(tpmRoot, 'remove', 'trust the CA of a TPM vendor no longer; its enrolled hosts stay until revoked', [
+    'tpm-root remove 8be0…',
+  ])
+    .argument('<fingerprint>', "as 'sekimori tpm-root list' has it")
+    .action(
+      act(async (context, fingerprint: string) =>
+        (await import('./commands/tpm-root.ts')).removeTpmRoot(context, fingerprint),
+      ),
+    );
 
   define(program, 'explain', 'read a boot log aloud: events, PCRs, facts, defects', [
     'explain /sys/kernel/security/tpm0/binary_bios_measurements',
@@ -262,6 +316,10 @@ export function buildProgram(io: Io, version: string, ended: (status: number) =>
       ),
     );
   return program;
+}
+
+function applyNow(): Option {
+  return new Option('--apply-now', 'end all certificates issued so far: every host must attest again');
 }
 
 interface ListAuditOptions {

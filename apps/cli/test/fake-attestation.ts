@@ -6,15 +6,16 @@ import { adminTokens, createServer, readPrivateFile } from '@sekimori/service-ki
 import { afterAll } from 'vitest';
 import { anInitialisedFolder, silent } from './support.ts';
 
-const { listHosts, showHost, approveHost, revokeHost, listBaselines, captureBaseline, retireBaseline } =
+const { listHosts, showHost, approveHost, revokeHost, removeHost, listBaselines, captureBaseline, retireBaseline } =
   attestationRoutes;
 
 export const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const EK = 'ab'.repeat(32);
 const time = '2026-11-22T12:00:00.000Z';
+const until = '2026-11-22T20:00:00.000Z';
 
 /** A data folder whose attestation service has these hosts, and writes down what it is asked to do. */
-export async function aFolderWithHosts(count: number) {
+export async function aFolderWithHosts(count: number, others: readonly HostStatus[] = []) {
   const data = await anInitialisedFolder();
   const asked: unknown[] = [];
   const hosts: HostStatus[] = Array.from({ length: count }, (_, n) => ({
@@ -23,6 +24,7 @@ export async function aFolderWithHosts(count: number) {
     state: n % 2 === 0 ? 'pending' : 'active',
     ekFingerprint: EK,
   }));
+  hosts.push(...others);
   const baseline = {
     id: uuid(9),
     name: 'debian',
@@ -35,16 +37,28 @@ export async function aFolderWithHosts(count: number) {
   const hostOf = (id: string) => hosts.find((host) => host.id === id);
   const config = JSON.parse(readFileSync(join(data, 'attestation', 'config.json'), 'utf8'));
   const server = createServer({
-    routes: { listHosts, showHost, approveHost, revokeHost, listBaselines, captureBaseline, retireBaseline },
+    routes: {
+      listHosts,
+      showHost,
+      approveHost,
+      revokeHost,
+      removeHost,
+      listBaselines,
+      captureBaseline,
+      retireBaseline,
+    },
     handlers: {
       listHosts: async ({ query }) => {
-        const rest = hosts.filter(({ name }) => query.after === undefined || name > query.after);
+        const rest = hosts.filter(({ id }) => query.after === undefined || id > query.after);
         return ok({ hosts: rest.slice(0, query.limit ?? 100) });
       },
-      showHost: async ({ params }) => ok(detailOf(hostOf(params.id)!)),
+      showHost: async ({ params }) => {
+        const host = hostOf(params.id);
+        return host ? ok(detailOf(host)) : fail('unknown-host', 'no host has this identifier');
+      },
       approveHost: async ({ params, body }) => {
         asked.push({ approve: params.id, ...body });
-        if (body.ekFingerprint !== EK)
+        if (body.ekFingerprint !== hostOf(params.id)?.ekFingerprint)
           return fail('fingerprint-mismatch', 'the fingerprint given is not that of the host');
         return ok({ ...hostOf(params.id)!, state: 'approved' as const });
       },
@@ -52,14 +66,20 @@ export async function aFolderWithHosts(count: number) {
         asked.push({ revoke: params.id, ...body });
         return ok({ ...hostOf(params.id)!, state: 'revoked' as const });
       },
+      removeHost: async ({ params }) => {
+        asked.push({ remove: params.id });
+        return ok({ ...hostOf(params.id)!, state: 'revoked' as const });
+      },
       listBaselines: async () => ok({ baselines: [{ ...baseline, id: uuid(8), state: 'retired' as const }, baseline] }),
       captureBaseline: async ({ body }) => {
         asked.push({ capture: body });
-        return ok({ ...baseline, ...body });
+        const { name, hostId } = body;
+        return ok({ ...baseline, name, hostId });
       },
-      retireBaseline: async ({ params }) => {
-        asked.push({ retire: params.id });
-        return ok({ ...baseline, state: 'retired' as const });
+      retireBaseline: async ({ params, body }) => {
+        asked.push({ retire: params.id, ...body });
+        const denied = body.applyNow ? { denyIssuedBefore: time } : {};
+        return ok({ ...baseline, state: 'retired' as const, certificatesUntil: until, ...denied });
       },
     },
     authenticate: adminTokens(config.administrators),
@@ -84,7 +104,16 @@ function detailOf(host: HostStatus): HostDetail {
   return {
     ...host,
     properties: { manufacturer: 'id:4D5346', firmware: '\u001b[2J\u202e1.2' },
-    endorsementKeys: [{ spkiHash: EK, manufacturer: 'IBM', model: 'SW', trustedBy: 'CN=root' }],
+    endorsementKeys: [
+      {
+        spkiHash: EK,
+        manufacturer: '49424d20',
+        vendor: 'IBM software TPM',
+        model: 'SW',
+        trustedBy: 'CN=root',
+        findings: ['the certificate ended at 2020-01-01T00:00:00.000Z'],
+      },
+    ],
     enrolledAt: time,
     verdicts: [
       {
@@ -110,6 +139,7 @@ function detailOf(host: HostStatus): HostDetail {
         policyVersion: 1,
         policyDigest: EK,
         logDigest: EK,
+        pcrs: [{ index: 11, value: EK }],
       },
     ],
   };

@@ -13,13 +13,15 @@ export interface OwnEndorsementKey {
   readonly fingerprint: string;
 }
 
-/** The first is the one that activation and sessions use. */
+export type OwnEndorsementKeys = readonly [OwnEndorsementKey, ...OwnEndorsementKey[]];
+
+/** The first is the one that people compare and sessions use; activation proves them all. */
 const KINDS: readonly EndorsementKeyKind[] = ['rsa-2048', 'ecc-p384'];
 
 /** The endorsement keys that have a certificate, for the time of `work`. `endorsement-key-missing`: there is none. */
 export async function withEndorsementKeys<T>(
   tpm: Tpm,
-  work: (keys: readonly [OwnEndorsementKey, ...OwnEndorsementKey[]]) => Promise<Result<T, HostFault>>,
+  work: (keys: OwnEndorsementKeys) => Promise<Result<T, HostFault>>,
 ): Promise<Result<T, HostFault>> {
   const keys: OwnEndorsementKey[] = [];
   try {
@@ -36,30 +38,43 @@ export async function withEndorsementKeys<T>(
   }
 }
 
+/** All of them, if the first is the enrolled one. */
+export function withEnrolledKeys<T>(
+  tpm: Tpm,
+  enrolment: Enrolment,
+  work: (keys: OwnEndorsementKeys) => Promise<Result<T, HostFault>>,
+): Promise<Result<T, HostFault>> {
+  return withEndorsementKeys(tpm, async (keys) => {
+    const enrolled = asEnrolled(keys[0], enrolment);
+    return enrolled.ok ? work(keys) : enrolled;
+  });
+}
+
 /** The enrolled endorsement key for the time of `work`: sessions salted to it reach the enrolled TPM or nobody. */
 export async function withEnrolledKey<T>(
   tpm: Tpm,
-  { endorsementKey }: Enrolment,
+  enrolment: Enrolment,
   work: (key: CertifiedEndorsementKey) => Promise<Result<T, HostFault>>,
 ): Promise<Result<T, HostFault>> {
-  const opened = await open(tpm, endorsementKey.kind);
+  const { kind } = enrolment.endorsementKey;
+  const opened = await open(tpm, kind);
   if (!opened.ok) return opened;
   const own = opened.value;
-  if (!own)
-    return hostFault(
-      'endorsement-key-changed',
-      `the ${endorsementKey.kind} endorsement certificate is not there any more`,
-    );
+  if (!own) return hostFault('endorsement-key-changed', `the ${kind} endorsement certificate is not there any more`);
   try {
-    if (!equal(own.key.name, endorsementKey.name))
-      return hostFault(
-        'endorsement-key-changed',
-        `enrolled was the endorsement key ${endorsementKey.fingerprint}, this TPM has ${own.fingerprint}`,
-      );
-    return await work(own.key);
+    const enrolled = asEnrolled(own, enrolment);
+    return enrolled.ok ? await work(own.key) : enrolled;
   } finally {
     await own.key.release();
   }
+}
+
+function asEnrolled(own: OwnEndorsementKey, { endorsementKey }: Enrolment): Result<void, HostFault> {
+  if (equal(own.key.name, endorsementKey.name)) return ok(undefined);
+  return hostFault(
+    'endorsement-key-changed',
+    `enrolled was the endorsement key ${endorsementKey.fingerprint}, this TPM has ${own.fingerprint}`,
+  );
 }
 
 /** Undefined where NV holds no certificate for a key of this kind. */

@@ -4,15 +4,16 @@ import type { HostDeps } from './deps.ts';
 import { type OwnEndorsementKey, withEndorsementKeys } from './endorsement.ts';
 import { type HostFault, hostFault } from './faults.ts';
 import { identifierOf, type PlatformOptions } from './identity.ts';
+import type { Enrolment } from './state/state.ts';
 
 type EnrolDeps = Pick<HostDeps, 'tpm' | 'attestation' | 'state'>;
 
 /**
  * Sends the platform identifier and keeps what came back, with the endorsement key it was sent for. The host then waits for an
- * administrator. `enrolled-otherwise`: the state holds an enrolment.
+ * administrator. `enrolled-otherwise`: the state holds an enrolment that the service knows and has not revoked.
  */
 export async function enrol(deps: EnrolDeps, options: PlatformOptions): Promise<Result<HostStatus, HostFault>> {
-  const free = await withoutEnrolment(deps);
+  const free = await withoutLivingEnrolment(deps);
   if (!free.ok) return free;
   return withEndorsementKeys(deps.tpm, async (keys) => {
     const identifier = await identifierOf(deps.tpm, keys, options);
@@ -48,9 +49,22 @@ export async function enrolmentStatus(
 async function withoutEnrolment({ state }: EnrolDeps): Promise<Result<void, HostFault>> {
   const enrolment = await state.enrolment();
   if (!enrolment.ok) return enrolment;
-  return enrolment.value
-    ? hostFault('enrolled-otherwise', `this host is enrolled as ${enrolment.value.name}, ${enrolment.value.hostId}`)
-    : ok(undefined);
+  return enrolment.value ? enrolledOtherwise(enrolment.value) : ok(undefined);
+}
+
+/** One that nobody approved in time is forgotten by the service, and a revoked machine may have been made free there. */
+async function withoutLivingEnrolment(deps: EnrolDeps): Promise<Result<void, HostFault>> {
+  const enrolment = await deps.state.enrolment();
+  if (!enrolment.ok) return enrolment;
+  if (!enrolment.value) return ok(undefined);
+  const status = await enrolmentStatus(deps);
+  const isOver = status.ok ? status.value.state === 'revoked' : status.fault.code === 'unknown-host';
+  if (isOver) return ok(undefined);
+  return status.ok ? enrolledOtherwise(enrolment.value) : status;
+}
+
+function enrolledOtherwise({ name, hostId }: Enrolment) {
+  return hostFault('enrolled-otherwise', `this host is enrolled as ${name}, ${hostId}`);
 }
 
 async function keep(

@@ -82,7 +82,8 @@ describe.skipIf(labIsMissing())('a guarded host whose boots are really measured'
 
   /** Takes the last boot as a baseline. Gives the PCRs it names. */
   async function captureBaseline(name: string): Promise<readonly number[]> {
-    const body = { hostId: id, name };
+    const { verdicts } = expectOk(await hgs.administrator.call(attestationRoutes.showHost, { params: { id } }));
+    const body = { hostId: id, name, traceId: verdicts[0]?.traceId ?? 'none' };
     const { pcrs } = expectOk(await hgs.administrator.call(attestationRoutes.captureBaseline, { body }));
     return pcrs.map(({ index }) => index);
   }

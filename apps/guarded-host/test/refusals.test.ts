@@ -126,6 +126,29 @@ describe('what the host refuses by itself', () => {
     expect(await adoptEnrolment(deps, id)).toMatchObject(codeOf('enrolled-otherwise'));
   });
 
+  it('to be enrolled anew before an operator has removed it, once it was revoked', async () => {
+    const { deps, id } = await anActiveHost(hgs);
+    const params = { id };
+    expectOk(await hgs.administrator.call(attestationRoutes.revokeHost, { params, body: { reason: 'moved' } }));
+    const name = uniqueName();
+    expect(await enrol(deps, { name })).toMatchObject(codeOf('duplicate-ek'));
+    expectOk(await hgs.administrator.call(attestationRoutes.removeHost, { params }));
+    const again = expectOk(await enrol(deps, { name }));
+    expect(again.id).not.toBe(id);
+    await hgs.approve(again.id, again.ekFingerprint);
+    expect(expectOk(await activate(deps)).state).toBe('active');
+  });
+
+  it('but is enrolled anew where the service has forgotten that it waits', async () => {
+    const { deps } = await aHost(hgs);
+    const name = uniqueName();
+    expectOk(await enrol(deps, { name }));
+    const kept = expectOk(await deps.state.enrolment())!;
+    await deps.state.saveEnrolment({ ...kept, hostId: '6a3e8f0e-8f7b-4a52-9f5a-0d6a0b3f1c2d' });
+    expect(expectOk(await enrol(deps, { name })).id).toBe(kept.hostId);
+    expect(await enrol(deps, { name })).toMatchObject(codeOf('enrolled-otherwise'));
+  });
+
   it('to attest without an event log', async () => {
     const { deps } = await anActiveHost(hgs);
     const readEventLog = async () => Promise.reject(new Error('ENOENT'));

@@ -23,7 +23,7 @@ export function keyProtectionHandlers(deps: KeyProtectionDeps, startedAt: Date):
         releases: releases.map((record) => ({
           sequence: record.sequence,
           at: record.at.toISOString(),
-          ...(record.details as { readonly owner: string; readonly traceId: string }), // written by the release use case
+          ...shown(record.details),
           hostId: record.hostId,
           certificateSerial: record.certificateSerial,
           guardian: record.guardianFingerprint,
@@ -39,4 +39,10 @@ export function keyProtectionHandlers(deps: KeyProtectionDeps, startedAt: Date):
       return ok({ entries: [...entries], head });
     },
   };
+}
+
+/** What the release use case wrote. */
+function shown(details: unknown): { readonly owner: string; readonly traceId: string } {
+  const { owner, traceId } = details as { readonly owner: string; readonly traceId: string };
+  return { owner, traceId };
 }

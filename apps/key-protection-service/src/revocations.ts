@@ -1,5 +1,11 @@
 import type { Crypto, PublicKey } from '@sekimori/crypto-core';
-import { type RevocationStatement, verifyRevocationStatement } from '@sekimori/health-certificate';
+import {
+  type HealthExpectation,
+  type HostId,
+  type RevocationStatement,
+  type RevokedHost,
+  verifyRevocationStatement,
+} from '@sekimori/health-certificate';
 import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { Clock, Logger } from '@sekimori/service-kit';
 import type { KeyProtectionStore } from '@sekimori/store';
@@ -22,13 +28,7 @@ export interface RevocationDeps {
 /** What is revoked, as far as this service knows; trust in it is a lease that every failure lets lapse. */
 export class Revocations {
   readonly #deps: RevocationDeps;
-  #newest:
-    | {
-        readonly statement: RevocationStatement;
-        readonly serials: ReadonlySet<string>;
-        readonly hosts: ReadonlySet<string>;
-      }
-    | undefined;
+  #newest: { readonly statement: RevocationStatement; readonly hosts: ReadonlyMap<HostId, RevokedHost> } | undefined;
 
   constructor(deps: RevocationDeps) {
     this.#deps = deps;
@@ -43,18 +43,23 @@ export class Revocations {
       return;
     }
     const statement = verified.value;
-    const older = this.#newest && statement.at.getTime() < this.#newest.statement.at.getTime();
     const seen = await store.seeRevocationNumber(issuer, statement.number);
-    if (!seen.ok || older) {
+    // After the last await: another refresh may have brought a newer one in the meantime.
+    if (!seen.ok || this.#isOlder(statement)) {
       logger.warn({ number: statement.number }, 'a revocation statement went back and was refused');
       return;
     }
-    this.#newest = { statement, serials: new Set(statement.serials), hosts: new Set(statement.hosts) };
+    this.#newest = { statement, hosts: new Map(statement.hosts.map((host) => [host.id, host])) };
+  }
+
+  #isOlder({ number, at }: RevocationStatement): boolean {
+    const newest = this.#newest?.statement;
+    return newest !== undefined && (number < newest.number || at.getTime() < newest.at.getTime());
   }
 
   /** The lists to decide by, or `revocations-stale`: then nothing may be released. */
   current(): Result<
-    { readonly isRevoked: (serial: string, hostId: string) => boolean; readonly denyIssuedBefore?: Date },
+    { readonly isRevoked: HealthExpectation['isRevoked']; readonly denyIssuedBefore?: Date },
     Fault<'revocations-stale'>
   > {
     const newest = this.#newest;
@@ -68,7 +73,12 @@ export class Revocations {
       );
     const { denyIssuedBefore } = newest.statement;
     return ok({
-      isRevoked: (serial, hostId) => newest.serials.has(serial) || newest.hosts.has(hostId),
+      isRevoked: ({ hostId, evidenceTime }) => {
+        const host = newest.hosts.get(hostId);
+        if (!host) return false;
+        // the negation, so that an invalid Date is revoked
+        return !host.before || !(evidenceTime.getTime() > host.before.getTime());
+      },
       ...(denyIssuedBefore ? { denyIssuedBefore } : {}),
     });
   }

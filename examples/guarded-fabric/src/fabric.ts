@@ -3,7 +3,7 @@ import { type Client, createClient } from '@sekimori/client';
 import { type NodeTransport, nodeTransport } from '@sekimori/client/node';
 import { initDataFolder, type RunningServices, startServe } from '@sekimori/cli';
 import { describeFault, type Result } from '@sekimori/result';
-import { createLogger, readPrivateFile, systemClock } from '@sekimori/service-kit';
+import { createLogger, readPrivateFile, type StartFault, systemClock } from '@sekimori/service-kit';
 
 /** The two services, started as `sekimori serve` starts them, and the administrator's way to them. */
 export interface Fabric {
@@ -50,8 +50,9 @@ export async function startFabric(data: string, env: Readonly<Record<string, str
   };
 }
 
-/** The value, or an error that carries the fault: for what the story does not expect to fail. */
+/** The value, or an error with the fault and the way out: for what the story does not expect to fail. */
 export function must<T>(result: Result<T>): T {
   if (result.ok) return result.value;
-  throw new Error(describeFault(result.fault));
+  const { hint } = result.fault as StartFault;
+  throw new Error(`${describeFault(result.fault)}${hint === undefined ? '' : ` (${hint})`}`);
 }

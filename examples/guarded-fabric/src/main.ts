@@ -1,9 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { silentNarrator, textNarrator } from './narrator.ts';
-import { play } from './play.ts';
+import { play, reset } from './play.ts';
 
 const stateHome = process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
 const command = new Command('guarded-fabric')
@@ -19,21 +18,27 @@ const command = new Command('guarded-fabric')
   .option('--once', 'end after the story, with exit status 0 or 1')
   .option('--json', 'one JSON document on standard output when the story has ended')
   .addHelpText('after', '\nExample:\n  npm start --silent -- --once --json');
+command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 const options = command.parse().opts<{ data: string; reset?: true; once?: true; json?: true }>();
 
 const folder = resolve(options.data);
-if (options.reset) await rm(folder, { recursive: true, force: true });
-const colours = process.stderr.isTTY === true && !process.env['NO_COLOR'];
-const narrator = options.json ? silentNarrator : textNarrator((text) => process.stderr.write(text), colours);
+const colours = process.stdout.isTTY === true && !process.env['NO_COLOR'];
+const narrator = options.json ? silentNarrator : textNarrator((text) => process.stdout.write(text), colours);
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
 
 try {
-  const { story, tpm, data, fabric } = await play(folder, narrator);
+  if (options.reset) await reset(folder);
+  const { story, tpm, data, fabric } = await play(folder, narrator, stopping.signal);
   if (options.json) process.stdout.write(`${JSON.stringify({ tpm, steps: story.steps }, null, 2)}\n`);
   const refusals = story.steps.filter(({ ok, fault }) => ok && fault !== undefined).length;
   narrator.chapter(
-    story.ok ? `All ${story.steps.length} steps held, ${refusals} of them refusals.` : 'The story did not hold.',
+    story.ok
+      ? `All ${story.steps.length} steps held, ${refusals} of them refusals.`
+      : `The story ended at step ${story.steps.length}: ${story.steps.at(-1)?.name}.`,
   );
-  if (options.once || !fabric || !story.ok) {
+  if (options.once || !fabric || !story.ok || stopping.signal.aborted) {
     await fabric?.close();
     process.exitCode = story.ok ? 0 : 1;
   } else await stayUp(fabric, data);
@@ -55,12 +60,11 @@ async function stayUp(fabric: NonNullable<Awaited<ReturnType<typeof play>>['fabr
     `  npx --no-install sekimori audit verify ${at}`,
     '  npx --no-install sekimori explain examples/boots/uki-snakeoil/binary_bios_measurements',
     '',
-    'Ctrl+C stops them; the next start goes on with the same data.',
+    '(They were started anew during the story, on other ports.) Ctrl+C stops them; the next start goes on with the same data.',
     '',
   ];
-  process.stderr.write(lines.join('\n'));
-  await new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop());
-  });
+  process.stdout.write(lines.join('\n'));
+  await new Promise<void>((stop) => stopping.signal.addEventListener('abort', () => stop(), { once: true }));
   await fabric.close();
+  process.stdout.write('stopped\n');
 }

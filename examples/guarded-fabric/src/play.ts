@@ -18,12 +18,17 @@ export interface Played {
   readonly fabric: Fabric | undefined;
 }
 
+/** Removes what earlier runs left in the folder, and nothing else that may lie in it. */
+export async function reset(folder: string): Promise<void> {
+  for (const part of ['hgs', 'machines', 'tpm-vendor']) await rm(join(folder, part), { recursive: true, force: true });
+}
+
 /** Plays the whole story on the services of a data folder, which is made or gone on with. Machines are stopped at the end. */
-export async function play(folder: string, narrator: Narrator): Promise<Played> {
+export async function play(folder: string, narrator: Narrator, stop: AbortSignal): Promise<Played> {
   const data = join(folder, 'hgs');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const maker = tpmMaker(folder);
-  const story = new Story(narrator, () => performance.now());
+  const story = new Story(narrator, () => performance.now(), stop);
   if (maker.kind === 'software')
     narrator.note(
       'swtpm is not on this machine: a software TPM of our own takes its place, which proves nothing about hardware.',

@@ -4,6 +4,8 @@ export interface StepReport {
   readonly ok: boolean;
   /** The code of a refusal: the one expected and seen, or the one that came unexpectedly. */
   readonly fault?: string;
+  /** Of a step that did not hold: what was wrong, for people. */
+  readonly problem?: string;
   readonly millis: number;
 }
 
@@ -18,21 +20,23 @@ export interface Narrator {
   note(text: string): void;
   chapter(title: string): void;
   begin(name: string): void;
-  end(report: StepReport, told: Told, problem: string | undefined): void;
+  end(report: StepReport, told: Told): void;
 }
 
 export class Story {
   readonly #narrator: Narrator;
   readonly #now: () => number;
+  readonly #stop: AbortSignal | undefined;
   readonly steps: StepReport[] = [];
 
-  constructor(narrator: Narrator, now: () => number) {
+  constructor(narrator: Narrator, now: () => number, stop?: AbortSignal) {
     this.#narrator = narrator;
     this.#now = now;
+    this.#stop = stop;
   }
 
   get ok(): boolean {
-    return this.steps.length > 0 && this.steps.every((step) => step.ok);
+    return this.steps.length > 0 && !this.#stop?.aborted && this.steps.every((step) => step.ok);
   }
 
   chapter(title: string): void {
@@ -41,6 +45,7 @@ export class Story {
 
   /** Runs one step. What follows needs what came before, so a step that fails ends the story: StoryEnded is thrown. */
   async step<T>(name: string, work: () => Promise<{ readonly value: T } & Told>): Promise<T> {
+    if (this.#stop?.aborted) throw new StoryEnded(name);
     this.#narrator.begin(name);
     const start = this.#now();
     try {
@@ -49,11 +54,8 @@ export class Story {
       return value;
     } catch (problem) {
       const fault = problem instanceof Refused ? { fault: problem.code } : {};
-      this.#end(
-        { name, ok: false, ...fault, millis: this.#since(start) },
-        {},
-        String(problem instanceof Error ? problem.message : problem),
-      );
+      const words = problem instanceof Error ? problem.message : String(problem);
+      this.#end({ name, ok: false, ...fault, problem: words, millis: this.#since(start) }, {});
       throw new StoryEnded(name);
     }
   }
@@ -62,9 +64,9 @@ export class Story {
     return Math.round((this.#now() - start) * 10) / 10;
   }
 
-  #end(report: StepReport, told: Told, problem?: string): void {
+  #end(report: StepReport, told: Told): void {
     this.steps.push(report);
-    this.#narrator.end(report, told, problem);
+    this.#narrator.end(report, told);
   }
 }
 

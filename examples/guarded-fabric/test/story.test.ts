@@ -20,7 +20,7 @@ it('reports each step, and ends at the first that fails', async () => {
   expect(story.steps).toEqual([
     { name: 'opens', ok: true, millis: 5 },
     { name: 'is refused', ok: true, fault: 'challenge-used', millis: 5 },
-    { name: 'surprises', ok: false, fault: 'policy-denied', millis: 5 },
+    { name: 'surprises', ok: false, fault: 'policy-denied', problem: 'policy-denied: PCR 4', millis: 5 },
   ]);
   expect(written).toContain('✓ opens 5 ms\n      seven\n');
   expect(written).toContain('✗ surprises [policy-denied] 5 ms\n      policy-denied: PCR 4\n');

@@ -2,6 +2,7 @@ import type { Content } from './content.ts';
 import type { ReadEvent } from './read-event.ts';
 import { EV } from './event-types.ts';
 
+/** Code points. */
 const LONGEST = 240;
 
 /** One short line for people: what the event says it is. Control characters and overlong text never get through. */
@@ -9,7 +10,9 @@ export function describeEvent(
   event: Pick<ReadEvent, 'type' | 'typeName' | 'pcr' | 'data' | 'content' | 'coverage'>,
 ): string {
   const line = visible(words(event));
-  return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
+  // By code points: a pair of surrogates that is cut in two is no text any more, and no JSON either.
+  const points = Array.from(line.slice(0, 2 * LONGEST + 2));
+  return points.length > LONGEST ? `${points.slice(0, LONGEST - 1).join('')}…` : line;
 }
 
 type Described = Parameters<typeof describeEvent>[0];

@@ -1,4 +1,5 @@
 import type { Failed, Fault } from '@sekimori/result';
+import { LOG_LIMITS } from './structures.ts';
 
 /** Why a log was not believed. Stable, documented in the README of this package. */
 export type LogFaultCode =
@@ -28,7 +29,7 @@ export type LogFaultCode =
   | 'log-variable-duplicate'
   | 'log-uki-section-invalid';
 
-/** Values are lower-case hex. `event` is the index in the whole log; the header is 0. */
+/** Values are lower-case hex. `event` is the index in the whole log; the header is 0. `pcr` is 0 to 23: EV_NO_ACTION may name none. */
 export interface LogFault extends Fault<LogFaultCode> {
   readonly event?: number;
   readonly pcr?: number;
@@ -59,5 +60,5 @@ export function faultAt(
 }
 
 export function placeOf(event: { readonly index: number; readonly pcr: number }): Pick<LogFault, 'event' | 'pcr'> {
-  return { event: event.index, pcr: event.pcr };
+  return { event: event.index, ...(event.pcr < LOG_LIMITS.pcrs && { pcr: event.pcr }) };
 }

@@ -27,6 +27,8 @@ export interface EventLog {
   /** Of a crypto-agile log. */
   readonly header?: SpecIdEvent;
   readonly events: readonly LogEvent[];
+  /** Bytes up to the end of the last event; what follows is padding. */
+  readonly length: number;
 }
 
 /**
@@ -63,14 +65,18 @@ function eventLog(padding: number): Codec<EventLog> {
         measured(reader, { ...record, index, offset, digests: new Map([['sha1', record.digest]]) });
       if (!startsWith(first.event, SPEC_ID_EVENT03)) {
         const events = [sha1(0, 0, first)];
-        readAll(reader, padding, events, (index, offset) => sha1(index, offset, TCG_PCR_EVENT.read(reader)));
-        return { format: 'sha1', banks: ['sha1'], events };
+        const length = readAll(reader, padding, events, (index, offset) =>
+          sha1(index, offset, TCG_PCR_EVENT.read(reader)),
+        );
+        return { format: 'sha1', banks: ['sha1'], events, length };
       }
       const header = specIdOf(reader, first);
       const banks = header.algorithms.map((algorithm) => algorithm.name);
       const events = [sha1(0, 0, first)];
-      readAll(reader, padding, events, (index, offset) => cryptoAgileEvent(reader, banks, index, offset));
-      return { format: 'crypto-agile', banks, header, events };
+      const length = readAll(reader, padding, events, (index, offset) =>
+        cryptoAgileEvent(reader, banks, index, offset),
+      );
+      return { format: 'crypto-agile', banks, header, events, length };
     },
     write: () => {
       throw new Error('logs are only read');
@@ -78,17 +84,20 @@ function eventLog(padding: number): Codec<EventLog> {
   };
 }
 
+/** Gives where the events end. */
 function readAll(
   reader: Reader,
   padding: number,
   events: LogEvent[],
   next: (index: number, offset: number) => LogEvent,
-): void {
+): number {
   while (reader.remaining > 0 && reader.offset < padding) {
     if (events.length === LOG_LIMITS.events) reader.stop(`more than ${LOG_LIMITS.events} events`);
     events.push(next(events.length, reader.offset));
   }
+  const length = reader.offset;
   reader.take(reader.remaining);
+  return length;
 }
 
 /**

@@ -17,8 +17,11 @@ import {
 import { fromUtf8, toHex, utf8 } from '@sekimori/bytes';
 import { algorithmOf } from './algorithms.ts';
 
-/** What a log may hold at most; a limit is checked before anything is taken. */
-export const LOG_LIMITS = { bytes: 4 << 20, events: 16_384, eventBytes: 1 << 20, algorithms: 16, pcrs: 24 } as const;
+/**
+ * What a log may hold at most; a limit is checked before anything is taken. Recorded boots have some hundreds of events and
+ * less than 100 KiB; what is beyond the limits costs the verifier time and shows nothing.
+ */
+export const LOG_LIMITS = { bytes: 1 << 20, events: 4096, eventBytes: 1 << 20, algorithms: 16, pcrs: 24 } as const;
 
 /** TCG_PCR_EVENT, the SHA-1 record, also always the first one. PFP 1.06, 10.2.1. */
 export const TCG_PCR_EVENT = struct('TCG_PCR_EVENT')

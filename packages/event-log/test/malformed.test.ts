@@ -58,6 +58,13 @@ describe('bounds', () => {
     expect(codeOf(new Uint8Array(64))).toBe('log-empty');
   });
 
+  it('says where the events end and the padding begins', () => {
+    const log = concat(header, event(1, sha256, 0));
+    const lengthOf = (bytes: Uint8Array) => expectOk(parseEventLog(bytes)).length;
+    for (const padding of [0, 1, 4096]) expect(lengthOf(concat(log, new Uint8Array(padding)))).toBe(log.length);
+    expect(lengthOf(concat(log, new Uint8Array(16).fill(0xff)))).toBe(log.length); // of which none is an event's
+  });
+
   it('more bytes than a log may have', () => {
     expect(codeOf(new Uint8Array(LOG_LIMITS.bytes + 1).fill(1))).toBe('log-too-large');
   });

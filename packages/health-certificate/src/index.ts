@@ -14,8 +14,10 @@ export { readClaims, writeClaims } from './claims-der.ts';
 export { type HealthCertificateRequest, type IssuedHealthCertificate, issueHealthCertificate } from './issue.ts';
 export { HOST_HEALTH, HOST_HEALTH_CLAIMS } from './oids.ts';
 export {
+  MAX_REVOKED_HOSTS,
   type RevocationFault,
   type RevocationStatement,
+  type RevokedHost,
   signRevocationStatement,
   verifyRevocationStatement,
 } from './revocation-statement.ts';

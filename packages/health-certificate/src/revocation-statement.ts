@@ -1,10 +1,22 @@
 import { fromBase64Url, fromUtf8, toBase64Url, toHex, utf8 } from '@sekimori/bytes';
 import type { Crypto, PublicKey, SigningKey } from '@sekimori/crypto-core';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { type HostId, parseHostId } from './claims.ts';
 
 const TYPE = 'sekimori-revocations+jwt';
 const MAX_LENGTH = 16 * 1024 * 1024;
-const MAX_ITEMS = 200_000;
+
+/** Hosts in one statement, for who writes and who reads it: the longest statement of so many is below MAX_LENGTH. */
+export const MAX_REVOKED_HOSTS = 100_000;
+
+/**
+ * One entry for each host, however many certificates it had, so that no host can make the statement long: without `before`
+ * the host is revoked; with it, its certificates are whose evidence is not after that time.
+ */
+export interface RevokedHost {
+  readonly id: HostId;
+  readonly before?: Date;
+}
 
 /** What an attestation service says is revoked. Relying parties follow it by its number, which never goes back. */
 export interface RevocationStatement {
@@ -12,10 +24,8 @@ export interface RevocationStatement {
   readonly issuer: string;
   readonly number: number;
   readonly at: Date;
-  /** Serial numbers, lower-case hex, of health certificates that have not expired by themselves. */
-  readonly serials: readonly string[];
-  /** Identifiers of revoked hosts. */
-  readonly hosts: readonly string[];
+  /** Each host once. */
+  readonly hosts: readonly RevokedHost[];
   /** Health certificates whose evidence is older are refused. */
   readonly denyIssuedBefore?: Date;
 }
@@ -24,20 +34,21 @@ export type RevocationFault = Fault<
   'revocations-malformed' | 'revocations-untrusted' | 'revocations-signature' | 'revocations-issuer'
 >;
 
-/** JWS compact serialization (RFC 7515), ES256. `signer` must be a P-256 key. */
+/** JWS compact serialization (RFC 7515), ES256. `signer` must be a P-256 key. Throws for more hosts than readers take. */
 export async function signRevocationStatement(
   crypto: Crypto,
   statement: RevocationStatement,
   signer: SigningKey,
 ): Promise<string> {
   if (signer.algorithm !== 'ecdsa-sha256') throw new Error('a revocation statement is signed with ES256');
+  if (statement.hosts.length > MAX_REVOKED_HOSTS)
+    throw new RangeError(`${statement.hosts.length} hosts to revoke; a statement has ${MAX_REVOKED_HOSTS} at most`);
   const header = { alg: 'ES256', typ: TYPE, kid: keyId(crypto, signer.publicKey) };
   const payload = {
     iss: statement.issuer,
     number: statement.number,
     at: statement.at.toISOString(),
-    serials: statement.serials,
-    hosts: statement.hosts,
+    hosts: statement.hosts.map(({ id, before }) => (before ? { id, before: before.toISOString() } : { id })),
     ...(statement.denyIssuedBefore ? { denyIssuedBefore: statement.denyIssuedBefore.toISOString() } : {}),
   };
   const signed = `${toBase64Url(utf8(JSON.stringify(header)))}.${toBase64Url(utf8(JSON.stringify(payload)))}`;
@@ -78,13 +89,14 @@ function keyId(crypto: Crypto, key: PublicKey): string {
 
 function readStatement(value: Readonly<Record<string, unknown>> | undefined): RevocationStatement | undefined {
   if (!value) return undefined;
-  const { iss, number, at, serials, hosts, denyIssuedBefore, ...others } = value;
+  const { iss, number, at, hosts, denyIssuedBefore, ...others } = value;
   const issuedAt = readTime(at);
   const deny = readTime(denyIssuedBefore);
   if (Object.keys(others).length > 0 || typeof iss !== 'string' || !issuedAt) return undefined;
   if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 0) return undefined;
-  if (!isTextList(serials) || !isTextList(hosts) || (denyIssuedBefore !== undefined && !deny)) return undefined;
-  return { issuer: iss, number, at: issuedAt, serials, hosts, ...(deny ? { denyIssuedBefore: deny } : {}) };
+  const revoked = readHosts(hosts);
+  if (!revoked || (denyIssuedBefore !== undefined && !deny)) return undefined;
+  return { issuer: iss, number, at: issuedAt, hosts: revoked, ...(deny ? { denyIssuedBefore: deny } : {}) };
 }
 
 function readTime(value: unknown): Date | undefined {
@@ -93,12 +105,25 @@ function readTime(value: unknown): Date | undefined {
   return !Number.isNaN(time.getTime()) && time.toISOString() === value ? time : undefined;
 }
 
-function isTextList(value: unknown): value is readonly string[] {
-  return (
-    Array.isArray(value) &&
-    value.length <= MAX_ITEMS &&
-    value.every((item) => typeof item === 'string' && item.length <= 64)
-  );
+function readHosts(value: unknown): readonly RevokedHost[] | undefined {
+  if (!Array.isArray(value) || value.length > MAX_REVOKED_HOSTS) return undefined;
+  const hosts = new Map<HostId, RevokedHost>();
+  for (const item of value as readonly unknown[]) {
+    const host = readHost(item);
+    if (!host || hosts.has(host.id)) return undefined; // of two entries for a host, a reader may see one
+    hosts.set(host.id, host);
+  }
+  return [...hosts.values()];
+}
+
+function readHost(value: unknown): RevokedHost | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const { id, before, ...others } = value as Readonly<Record<string, unknown>>;
+  const hostId = typeof id === 'string' ? parseHostId(id) : undefined;
+  if (!hostId || Object.keys(others).length > 0) return undefined;
+  if (before === undefined) return { id: hostId };
+  const time = readTime(before);
+  return time && { id: hostId, before: time };
 }
 
 function parseObject(base64Url: string): Readonly<Record<string, unknown>> | undefined {

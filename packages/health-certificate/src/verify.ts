@@ -2,15 +2,7 @@ import { equal } from '@sekimori/bytes';
 import type { Crypto, EcPublicKey } from '@sekimori/crypto-core';
 import { type Certificate, EXTENSION, parseCertificate, verifySignature } from '@sekimori/pki';
 import { type Fault, type Result, fail, ok } from '@sekimori/result';
-import {
-  type Claims,
-  type HostId,
-  isAtLeast,
-  KEY_ISOLATIONS,
-  type KeyIsolation,
-  type Level,
-  LEVELS,
-} from './claims.ts';
+import { type Claims, isAtLeast, KEY_ISOLATIONS, type KeyIsolation, type Level, LEVELS } from './claims.ts';
 import { readClaims } from './claims-der.ts';
 import { HOST_HEALTH, HOST_HEALTH_CLAIMS } from './oids.ts';
 
@@ -30,7 +22,8 @@ export interface HealthExpectation {
   readonly minimumLevel: Level;
   /** Default 'none'. */
   readonly minimumKeyIsolation?: KeyIsolation;
-  readonly isRevoked: (serial: string, hostId: HostId) => boolean;
+  /** Whether the certificate with these claims and this serial number (lower-case hex), or its host, is revoked. */
+  readonly isRevoked: (claims: Pick<Claims, 'hostId' | 'evidenceTime'>, serial: string) => boolean;
 }
 
 export type HealthCertificateFault = Fault<
@@ -120,7 +113,7 @@ export class VerifiedHealthCertificate {
     const evidenceTime = claims.evidenceTime.getTime();
     if (signers.some(({ denyIssuedBefore }) => denyIssuedBefore && !(evidenceTime >= denyIssuedBefore.getTime())))
       return fail('certificate-denied', `evidence of ${claims.evidenceTime.toISOString()} is no longer accepted`);
-    if (expected.isRevoked(leaf.serial, claims.hostId))
+    if (expected.isRevoked(claims, leaf.serial))
       return fail('certificate-revoked', 'the certificate or its host is revoked');
     if (claims.audience !== expected.audience) return fail('certificate-audience', `it is for '${claims.audience}'`);
     if (!isAtLeast(LEVELS, claims.level, expected.minimumLevel))

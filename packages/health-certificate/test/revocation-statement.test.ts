@@ -3,14 +3,21 @@ import type { SigningKey } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { signRevocationStatement, verifyRevocationStatement } from '../src/revocation-statement.ts';
+import { type HostId, parseHostId } from '../src/claims.ts';
+import {
+  MAX_REVOKED_HOSTS,
+  type RevokedHost,
+  signRevocationStatement,
+  verifyRevocationStatement,
+} from '../src/revocation-statement.ts';
+
+const hostId = (n: number): HostId => parseHostId(`6a3e8f0e-8f7b-4a52-9f5a-${n.toString(16).padStart(12, '0')}`)!;
 
 const statement = {
   issuer: 'hgs.example',
   number: 7,
   at: new Date('2026-11-22T12:00:00.000Z'),
-  serials: ['0a0b'],
-  hosts: ['6a3e8f0e-8f7b-4a52-9f5a-0d6a0b3f1c2d'],
+  hosts: [{ id: hostId(1) }, { id: hostId(2), before: new Date('2026-11-22T11:00:00.001Z') }],
   denyIssuedBefore: new Date('2026-11-01T00:00:00.000Z'),
 };
 
@@ -42,7 +49,7 @@ describe('revocation statement', () => {
   it('with a changed payload is refused', () => {
     const [header, , signature] = jws.split('.');
     const payload = toBase64Url(
-      utf8(JSON.stringify({ iss: 'hgs.example', number: 8, at: '2026-11-22T12:00:00.000Z', serials: [], hosts: [] })),
+      utf8(JSON.stringify({ iss: 'hgs.example', number: 8, at: '2026-11-22T12:00:00.000Z', hosts: [] })),
     );
     expect(verifyRevocationStatement(crypto, `${header}.${payload}.${signature}`, trust(signer))).toMatchObject({
       fault: { code: 'revocations-signature' },
@@ -54,6 +61,27 @@ describe('revocation statement', () => {
     expect(verifyRevocationStatement(crypto, `${header}.${payload}.${signature}`, trust(signer))).toMatchObject({
       fault: { code: 'revocations-malformed' },
     });
+  });
+  it('names each host once, by its identifier, with a time or none', async () => {
+    const sign = async (hosts: readonly object[]) => {
+      const changed = { ...statement, hosts: hosts as readonly RevokedHost[] };
+      return verifyRevocationStatement(crypto, await signRevocationStatement(crypto, changed, signer), trust(signer));
+    };
+    const id = hostId(1);
+    const before = new Date(0);
+    expect((await sign([{ id }, { id: hostId(2), before }])).ok).toBe(true);
+    for (const hosts of [[{ id }, { id, before }], [{ id: 'node7' }], [{}], [{ id: 7 }]])
+      expect(await sign(hosts)).toMatchObject({ fault: { code: 'revocations-malformed' } });
+    for (const bad of [{ toISOString: () => 'soon' }, { toISOString: () => 5 }])
+      expect(await sign([{ id, before: bad }])).toMatchObject({ fault: { code: 'revocations-malformed' } });
+  });
+  it('of as many hosts as it may name is read; with one more it is not written', async () => {
+    const hosts = Array.from({ length: MAX_REVOKED_HOSTS }, (_, n) => ({ id: hostId(n), before: statement.at }));
+    const full = await signRevocationStatement(crypto, { ...statement, issuer: 'i'.repeat(253), hosts }, signer);
+    const trusted = { ...trust(signer), issuer: 'i'.repeat(253) };
+    expect(expectOk(verifyRevocationStatement(crypto, full, trusted)).hosts).toHaveLength(MAX_REVOKED_HOSTS);
+    const more = { ...statement, hosts: [...hosts, { id: hostId(hosts.length) }] };
+    await expect(signRevocationStatement(crypto, more, signer)).rejects.toThrow('at most');
   });
   it('cut at any place or with any character changed is refused', () => {
     for (let at = 0; at < jws.length; at++) {

@@ -236,11 +236,14 @@ describe('time, revocation, audience and floors', () => {
     expect(codeOf(old.der, { signers: signers(later(-29)) })).toBe('certificate-denied');
     expect(codeOf(good, { signers: signers(new Date(Number.NaN)) })).toBe('certificate-denied');
   });
-  it('certificate-revoked: by serial or by host', async () => {
+  it('certificate-revoked: by host, time of the evidence or serial', async () => {
     const issued = await issue();
-    expect(codeOf(issued.der, { isRevoked: (serial) => serial === issued.serial })).toBe('certificate-revoked');
-    expect(codeOf(issued.der, { isRevoked: (_, hostId) => hostId === claims.hostId })).toBe('certificate-revoked');
-    expect(codeOf(good, { isRevoked: (serial) => serial === issued.serial })).toBe('ok');
+    expect(codeOf(issued.der, { isRevoked: ({ hostId }) => hostId === claims.hostId })).toBe('certificate-revoked');
+    const { evidenceTime: at } = claims;
+    expect(codeOf(issued.der, { isRevoked: ({ evidenceTime }) => evidenceTime <= at })).toBe('certificate-revoked');
+    expect(codeOf(issued.der, { isRevoked: ({ evidenceTime }) => evidenceTime < at })).toBe('ok');
+    expect(codeOf(issued.der, { isRevoked: (_, serial) => serial === issued.serial })).toBe('certificate-revoked');
+    expect(codeOf(good, { isRevoked: (_, serial) => serial === issued.serial })).toBe('ok');
   });
   it('certificate-audience', () => expect(codeOf(good, { audience: 'KPS.example' })).toBe('certificate-audience'));
   it('certificate-level', async () => {

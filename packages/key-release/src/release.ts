@@ -34,6 +34,11 @@ export interface ReleaseRequest {
 export interface ReleaseRecord {
   readonly hostId: HostId;
   readonly certificateSerial: string;
+  /**
+   * SHA-256 of the ingress protector's canonical wrappings, which its guardian signature covers: the same for all documents
+   * that say the same, while `ingressHash` is that of one document, as it arrived.
+   */
+  readonly protectorId: string;
   readonly ingressHash: string;
   readonly egressHash: string;
   /** Of the guardian whose keys opened the ingress protector. */
@@ -88,6 +93,7 @@ export async function releaseKeys(deps: ReleaseDeps, request: ReleaseRequest): P
       record: {
         hostId: healthCertificate.claims.hostId,
         certificateSerial: healthCertificate.serial,
+        protectorId: toHex(crypto.hash('sha256', verified.value.signedOctets)),
         ingressHash: toHex(binding.ingressProtector),
         egressHash: toHex(binding.egressProtector),
         guardian: keys.guardian.fingerprint,

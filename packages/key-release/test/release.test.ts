@@ -49,6 +49,7 @@ describe('a release', () => {
     expect(release.record).toEqual({
       hostId: '8d2f0e52-6d4e-4b1c-9d0c-1f2e3d4c5b6a',
       certificateSerial: host.healthCertificate.serial,
+      protectorId: toHex(sha256(expectOk(parseProtector(protector)).signedOctets)),
       ingressHash: toHex(sha256(protector)),
       egressHash: toHex(sha256(release.egressProtector)),
       guardian: fabric.guardian.fingerprint,
@@ -85,6 +86,18 @@ describe('a release', () => {
     expect(release.record.ingressHash).toBe(toHex(sha256(marked)));
     expect((await take(host, marked, release)).ok).toBe(true);
     expect((await take(host, protector, release)).ok).toBe(false);
+  });
+
+  it('names a malleable protector by what was signed of it', async () => {
+    const text = fromUtf8((await aProtector()).protector)!;
+    const variants = [text, text.replace('<Wrappings>', '<Wrappings >'), `${text} `, `\ufeff${text}`].map(utf8);
+    const records = [];
+    for (const variant of variants) records.push(expectOk(await releaseTo(host, variant)).record);
+    expect(new Set(records.map(({ protectorId }) => protectorId)).size).toBe(1);
+    expect(new Set(records.map(({ ingressHash }) => ingressHash)).size).toBe(variants.length);
+    expect(expectOk(await releaseTo(host, (await aProtector()).protector)).record.protectorId).not.toBe(
+      records[0]?.protectorId,
+    );
   });
 
   it('works on its own copy of the protector', async () => {

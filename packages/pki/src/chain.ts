@@ -49,12 +49,15 @@ export type ChainFault = Fault<
   | 'chain-critical-extension'
   | 'chain-purpose'
   | 'chain-weak-signature'
+  | 'chain-key-size'
 >;
 
 /** Certificates in a path, root included. */
 const MAX_PATH = 8;
-/** Signatures checked for one leaf, whatever was sent along. */
-const MAX_SIGNATURES = 32;
+/** Signatures checked for one leaf, whatever was sent along: a path of MAX_PATH, and one astray. */
+const MAX_SIGNATURES = 8;
+/** Bits. Verifying costs their square, and strangers choose the key; vendors of TPMs use 4096 at most. */
+const MAX_RSA = 4096;
 const MAX_INTERMEDIATES = 512;
 
 /** Processed here. Policies count as processed since no policy is asked for and what would ask for one is refused. */
@@ -91,6 +94,10 @@ export function validatePath(
     let refused: Failed<ChainFault> | undefined;
     for (const candidate of [...options.roots, ...options.intermediates]) {
       if (!mayHaveIssued(candidate, last) || path.some((seen) => sameCertificate(seen, candidate))) continue;
+      if (isTooLarge(crypto, candidate)) {
+        refused ??= fail('chain-key-size', `the RSA key of '${nameOf(candidate)}' has more than ${MAX_RSA} bits`);
+        continue;
+      }
       const known = path.length > 1 && options.cache?.has(crypto, last, candidate) === true;
       if (!known && ++signatures > MAX_SIGNATURES)
         return refused ?? fail('chain-too-long', `no path within ${MAX_SIGNATURES} signatures`);
@@ -175,6 +182,11 @@ function mayHaveIssued(issuer: Certificate, certificate: Certificate): boolean {
   if (!issuer.subject.matches(certificate.issuer)) return false;
   const [held, wanted] = [issuer.extensions.subjectKeyIdentifier, certificate.extensions.authorityKeyIdentifier];
   return !held || !wanted || equal(held, wanted);
+}
+
+function isTooLarge(crypto: Crypto, issuer: Certificate): boolean {
+  const key = issuer.publicKey(crypto);
+  return key.ok && key.value.type === 'rsa' && key.value.bits > MAX_RSA;
 }
 
 function isSignedBy(crypto: Crypto, certificate: Certificate, issuer: Certificate): boolean {

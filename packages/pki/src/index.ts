@@ -31,7 +31,7 @@ export {
 } from './issue.ts';
 export { type DistinguishedName, type NameAttribute, writeName } from './names.ts';
 export { certificateFromNv } from './nv.ts';
-export { EXTENSION, NAME_ATTRIBUTE, PURPOSE, TCG_ATTRIBUTE } from './oids.ts';
+export { EXTENSION, NAME_ATTRIBUTE, PURPOSE, SEKIMORI_ARC, TCG_ATTRIBUTE } from './oids.ts';
 export { certificatesFromPem, type PemBlock, readPem, writePem } from './pem.ts';
 export {
   type CertificateAuthority,
@@ -43,5 +43,6 @@ export {
   issueTlsServerCertificate,
 } from './profiles.ts';
 export { isRocaWeak } from './roca.ts';
+export { HARDWARE_TPM_VENDORS, isSoftwareTpmVendor, tpmVendorName } from './tpm-vendors.ts';
 export type { CertificateSignatureAlgorithm } from './signature-algorithms.ts';
 export { NO_EXPIRY } from './time.ts';

@@ -14,7 +14,10 @@ export const EXTENSION = {
   inhibitAnyPolicy: '2.5.29.54',
 } as const;
 
-/** Purposes, RFC 5280 section 4.2.1.12, and tcg-kp of the TCG EK Credential Profile. */
+/** Our arc: 2.25 and a UUID as a number (ITU-T X.667), 78342b21-8c67-49fd-b8ec-ec30133cb9fd. Fixed for ever. */
+export const SEKIMORI_ARC = '2.25.159778233732428805925205209005305483773';
+
+/** Purposes, RFC 5280 section 4.2.1.12, tcg-kp of the TCG EK Credential Profile, and ours. */
 export const PURPOSE = {
   any: '2.5.29.37.0',
   serverAuth: '1.3.6.1.5.5.7.3.1',
@@ -22,6 +25,8 @@ export const PURPOSE = {
   tcgEndorsementKey: '2.23.133.8.1',
   tcgPlatformCertificate: '2.23.133.8.2',
   tcgAttestationKey: '2.23.133.8.3',
+  /** This key receives what a relying party releases to a healthy host. */
+  hostHealth: `${SEKIMORI_ARC}.1.1`,
 } as const;
 
 /** TCG attributes in names and subjectDirectoryAttributes, TCG EK Credential Profile. */

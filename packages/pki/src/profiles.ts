@@ -31,12 +31,20 @@ export function issueServerCa(crypto: Crypto, parts: Common & { readonly key: Si
   return selfSigned(crypto, parts, [basicConstraints(true, 1), keyUsage('keyCertSign', 'cRLSign')]);
 }
 
-/** The CA over health certificates, and nothing below those; it signs revocation statements too. */
+/**
+ * The CA over health certificates, and nothing below those; it signs revocation statements too. Its purpose binds what it issues
+ * (RFC 5280 section 4.2.1.12, as TLS libraries apply it to issuers): it stands under the server CA, and whoever has its key must
+ * not be able to make TLS servers.
+ */
 export function issueAttestationSignerCertificate(
   crypto: Crypto,
   parts: Common & { readonly publicKey: PublicKey; readonly issuer: CertificateAuthority },
 ): Promise<Certificate> {
-  return issuedBy(crypto, parts, [basicConstraints(true, 0), keyUsage('digitalSignature', 'keyCertSign')]);
+  return issuedBy(crypto, parts, [
+    basicConstraints(true, 0),
+    keyUsage('digitalSignature', 'keyCertSign'),
+    extendedKeyUsage(true, PURPOSE.hostHealth),
+  ]);
 }
 
 /** TLS 1.3 server. */

@@ -47,6 +47,12 @@ async function below(wanted: Parameters<typeof make>[0], leafWanted: Parameters<
   const certificate = (await leafOf(other, leafWanted)).certificate;
   return { certificate, intermediates: [other.certificate] };
 }
+/** A crypto that counts the signatures it checks. */
+function counted() {
+  let count = 0;
+  const verify = (...args: Parameters<typeof nodeCrypto.verify>) => (count++, nodeCrypto.verify(...args));
+  return { crypto: { ...nodeCrypto, verify }, verified: () => count };
+}
 const faultOf = (outcome: ReturnType<typeof validate>) => (outcome.ok ? 'ok' : outcome.fault.code);
 
 describe('a path to a root', () => {
@@ -165,7 +171,24 @@ describe('refusals', () => {
     const many = Array.from({ length: 513 }, () => middle.certificate);
     expect(faultOf(validate(leaf.certificate, { intermediates: many }))).toBe('chain-too-long');
   });
-  it('ends on certificates that issued each other, and after 32 signatures', async () => {
+  it('chain-key-size: an issuer with an RSA key over 4096 bits, and no signature is tried with it', async () => {
+    const modulus = Uint8Array.from({ length: 520 }, (_, i) => (i % 255) | 1);
+    const publicKey = expectOk(nodeCrypto.publicKey({ type: 'rsa', modulus, exponent: 4294967295 }));
+    const huge = { ...(await signingKey()), publicKey };
+    const crowd = await Promise.all(Array.from({ length: 8 }, () => make({ name: 'middle', key: huge, issuer: root })));
+    const { crypto, verified } = counted();
+    const options = { roots: [root.certificate], at, purpose: 'any' };
+    const intermediates = crowd.map((made) => made.certificate);
+    expect(validatePath(crypto, leaf.certificate, { ...options, intermediates })).toMatchObject({
+      fault: { code: 'chain-key-size' },
+    });
+    expect(verified()).toBe(0);
+    // among others it is as if it were not there
+    intermediates.push(middle.certificate);
+    expect(validatePath(crypto, leaf.certificate, { ...options, intermediates }).ok).toBe(true);
+    expect(verified()).toBe(2);
+  });
+  it('ends on certificates that issued each other, and after 8 signatures', async () => {
     const key = await signingKey();
     const [a, b] = [writeName({ CN: 'a' }), writeName({ CN: 'b' })];
     const one = await make({ name: 'a', issuerName: b, key });
@@ -173,36 +196,29 @@ describe('refusals', () => {
     const certificate = (await leafOf(one)).certificate;
     const loop = validate(certificate, { intermediates: [one.certificate, two.certificate] });
     expect(faultOf(loop)).toBe('chain-untrusted');
-    let verified = 0;
-    const counting = {
-      ...nodeCrypto,
-      verify: (...args: Parameters<typeof nodeCrypto.verify>) => (verified++, nodeCrypto.verify(...args)),
-    };
+    const { crypto, verified } = counted();
+    const others = await Promise.all(Array.from({ length: 20 }, (_, n) => make({ name: `other ${n}` })));
     const crowd = await Promise.all(Array.from({ length: 60 }, () => make({ name: 'middle' })));
-    const intermediates = crowd.map((made) => made.certificate);
+    const intermediates = [...others, ...crowd].map((made) => made.certificate);
     expect(
-      validatePath(counting, leaf.certificate, { intermediates, roots: [root.certificate], at, purpose: 'any' }).ok,
+      validatePath(crypto, leaf.certificate, { intermediates, roots: [root.certificate], at, purpose: 'any' }).ok,
     ).toBe(false);
-    expect(verified).toBe(32);
+    expect(verified()).toBe(8);
   });
 });
 
 describe('the chain cache', () => {
   it('spares the signatures of issuers and nothing else', async () => {
-    let verified = 0;
-    const counting = {
-      ...nodeCrypto,
-      verify: (...args: Parameters<typeof nodeCrypto.verify>) => (verified++, nodeCrypto.verify(...args)),
-    };
+    const { crypto, verified } = counted();
     const cache = new ChainCache();
     const run = (more: Partial<PathOptions> = {}) => {
       // parsed anew, as it comes with each request
       const intermediates = [expectOk(parseCertificate(middle.certificate.der))];
       const options = { intermediates, roots: [root.certificate], at, purpose: 'any', cache };
-      return validatePath(counting, leaf.certificate, { ...options, ...more });
+      return validatePath(crypto, leaf.certificate, { ...options, ...more });
     };
-    expect(run().ok && verified).toBe(2);
-    expect(run().ok && verified).toBe(3);
+    expect(run().ok && verified()).toBe(2);
+    expect(run().ok && verified()).toBe(3);
     expect(faultOf(run({ at: day('2031-01-01') }))).toBe('chain-expired');
     const twin = await make({ name: 'root' });
     expect(run({ roots: [] }).ok || run({ roots: [twin.certificate] }).ok).toBe(false);

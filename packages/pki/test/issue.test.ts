@@ -12,6 +12,7 @@ import {
   type Certificate,
   type CertificateAuthority,
   certificateTemplate,
+  EXTENSION,
   extendedKeyUsage,
   issueAttestationSignerCertificate,
   issueCertificate,
@@ -40,12 +41,14 @@ const pem = (certificate: Certificate) => writePem('CERTIFICATE', certificate.de
 
 let ca: CertificateAuthority;
 let attestationSigner: Certificate;
+let signerKey: SigningKey;
 let server: Certificate;
 let serverKey: PrivateKey;
 beforeAll(async () => {
   const key = await signingKey({ type: 'ec', curve: 'P-384' });
   ca = { key, certificate: await issueServerCa(nodeCrypto, { ...common('server CA'), key }) };
-  const { publicKey } = await signingKey();
+  signerKey = await signingKey();
+  const { publicKey } = signerKey;
   attestationSigner = await issueAttestationSignerCertificate(nodeCrypto, {
     ...common('attestation signer'),
     publicKey,
@@ -133,6 +136,8 @@ describe('the certificates of a deployment', () => {
     expect(validatePath(nodeCrypto, attestationSigner, { ...options, purpose: 'any' }).ok).toBe(true);
     expect(validatePath(nodeCrypto, server, { ...options, purpose: PURPOSE.serverAuth }).ok).toBe(true);
     expect(attestationSigner.extensions.basicConstraints).toEqual({ ca: true, pathLength: 0 });
+    expect(attestationSigner.extensions.extendedKeyUsage).toEqual([PURPOSE.hostHealth]);
+    expect(attestationSigner.extensions.all.get(EXTENSION.extendedKeyUsage)?.critical).toBe(true);
   });
 
   it.skipIf(!hasOpenssl)('chain to the server CA by the rules of openssl, strictly', () => {
@@ -183,6 +188,35 @@ describe('the certificates of a deployment', () => {
     expect(expectOk(certificate.publicKey(nodeCrypto)).spki).toEqual(clientKey.publicKey.spki);
     socket.destroy();
     listener.close();
+  });
+
+  it('do not let whoever has the key of an attestation signer pass for a TLS server', async () => {
+    const forged = await issueTlsServerCertificate(nodeCrypto, {
+      ...common('localhost'),
+      dns: ['localhost'],
+      ip: ['127.0.0.1'],
+      publicKey: serverKey.publicKey,
+      issuer: { certificate: attestationSigner, key: signerKey },
+    });
+    const options = { intermediates: [attestationSigner], roots: [ca.certificate], at: day('2027-01-01') };
+    expect(validatePath(nodeCrypto, forged, { ...options, purpose: PURPOSE.serverAuth })).toMatchObject({
+      fault: { code: 'chain-purpose' },
+    });
+    const key = serverKey.export().use((bytes) => writePem('PRIVATE KEY', bytes));
+    const listener = createServer({ key, cert: pem(forged) + pem(attestationSigner) });
+    listener.on('tlsClientError', () => undefined);
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as AddressInfo;
+    const socket = connect({ host: '127.0.0.1', port, ca: pem(ca.certificate) });
+    const [refused] = (await once(socket, 'error').catch((error: unknown) => [error])) as [NodeJS.ErrnoException];
+    expect(refused).toMatchObject({ code: 'INVALID_PURPOSE' });
+    socket.destroy();
+    listener.close();
+    if (!hasOpenssl) return;
+    const files = { ca: pem(ca.certificate), leaf: pem(forged), signer: pem(attestationSigner) };
+    const args = ['verify', '-purpose', 'sslserver', '-CAfile', 'ca', '-untrusted', 'signer', 'leaf'];
+    expect(() => openssl(args, files)).toThrow('purpose');
   });
 
   it('give a guardian a signing and an encryption half', async () => {

@@ -4,6 +4,8 @@ import type { Result } from '@sekimori/result';
 import { policyDigest } from './attestation-policy.ts';
 import type { Finding } from './finding.ts';
 import type { QuotedBoot, Reference, Rule } from './rule.ts';
+import { clockSafe } from './rules/clock-safe.ts';
+import { firmwareVersion } from './rules/firmware-version.ts';
 import { fullBoot } from './rules/full-boot.ts';
 import { kexecPossible } from './rules/kexec-possible.ts';
 import { matchesBaseline, matchingBaseline } from './rules/matches-baseline.ts';
@@ -13,7 +15,15 @@ import { uefiDebug } from './rules/uefi-debug.ts';
 export type Rules = readonly [Rule, ...Rule[]];
 
 /** What `measured` asks of a host, in the order of the report. */
-export const MEASURED_RULES: Rules = [secureBootState, uefiDebug, fullBoot, matchesBaseline, kexecPossible];
+export const MEASURED_RULES: Rules = [
+  secureBootState,
+  uefiDebug,
+  fullBoot,
+  matchesBaseline,
+  kexecPossible,
+  clockSafe,
+  firmwareVersion,
+];
 
 interface Judged {
   /** Most telling first; remarks stand in a good Verdict too. */

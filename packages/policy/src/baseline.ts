@@ -2,7 +2,7 @@ import { type AcceptedLog, LOG_LIMITS } from '@sekimori/event-log';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { hashLength, HASHES, type HashName } from '@sekimori/crypto-core';
 import { BASELINE_PCRS, type BootRecord, bootRecordOf, MINIMUM_PCRS, type RecordedEvent } from './boot-record.ts';
-import { diffBoots, type PcrDifference, sharedEvents } from './difference.ts';
+import { diffBoots, differingPcrs, type PcrDifference, sharedEvents } from './difference.ts';
 import { ParseError, type Parsed, parseObject } from './parse.ts';
 import type { QuotedBoot } from './rule.ts';
 
@@ -57,21 +57,16 @@ export interface Nearest {
 export function nearestBaseline(baselines: readonly Baseline[], boot: AcceptedLog): Nearest | undefined {
   const record = bootRecordOf(boot);
   const ranked = baselines.map((baseline) => {
-    const differences = diffBoots(baseline, record);
-    const shared = sharedEvents(
-      baseline,
-      record,
-      differences.map(({ pcr }) => pcr),
-    );
-    return { baseline, differences, shared };
+    const pcrs = differingPcrs(baseline, record);
+    return { baseline, differing: pcrs.length, shared: sharedEvents(baseline, record, pcrs) };
   });
   const [nearest] = ranked.toSorted(
     (a, b) =>
-      a.differences.length - b.differences.length ||
+      a.differing - b.differing ||
       b.shared - a.shared ||
       (a.baseline.id < b.baseline.id ? -1 : Number(a.baseline.id > b.baseline.id)),
   );
-  return nearest && { baseline: nearest.baseline, differences: nearest.differences };
+  return nearest && { baseline: nearest.baseline, differences: diffBoots(nearest.baseline, record) };
 }
 
 /** Strict: every field, no other field, bounded, PCRs and digests of the bank's width, and at least MINIMUM_PCRS. */

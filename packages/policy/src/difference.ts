@@ -23,11 +23,14 @@ const TELLING = [7, 12, 11, 8, 9, 13, 14, 4, 0, 2, 3, 1, 5, 6];
 
 /** Every PCR of `expected` that `actual` does not have with the same value, the most telling first. */
 export function diffBoots(expected: BootRecord, actual: BootRecord): readonly PcrDifference[] {
+  return differingPcrs(expected, actual).map((pcr) => differenceOf(pcr, expected, actual));
+}
+
+export function differingPcrs(expected: BootRecord, actual: BootRecord): readonly number[] {
   return Object.keys(expected.pcrs)
     .map(Number)
     .filter((pcr) => expected.bank !== actual.bank || expected.pcrs[pcr] !== actual.pcrs[pcr])
-    .toSorted((a, b) => rank(a) - rank(b))
-    .map((pcr) => differenceOf(pcr, expected, actual));
+    .toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** The measurements that two boots share from the start, over the PCRs that differ: the more, the nearer. */
@@ -77,8 +80,12 @@ function prefixOf(a: readonly RecordedEvent[], b: readonly RecordedEvent[]): num
   return length;
 }
 
+const chains = new WeakMap<BootRecord, ReadonlyMap<number, readonly RecordedEvent[]>>();
+
 function eventsOf(record: BootRecord, pcr: number): readonly RecordedEvent[] {
-  return record.events.filter((event) => event.pcr === pcr);
+  let byPcr = chains.get(record);
+  if (!byPcr) chains.set(record, (byPcr = Map.groupBy(record.events, (event) => event.pcr)));
+  return byPcr.get(pcr) ?? [];
 }
 
 function rank(pcr: number): number {

@@ -1,7 +1,7 @@
 import type { RecordedEvent } from './boot-record.ts';
 
 /**
- * What a finding means to a host: Microsoft's sub-status names where one exists. `KexecPossible` is ours.
+ * What a finding means to a host: Microsoft's sub-status names where one exists. `KexecPossible`, `TpmClock` and `TpmFirmware` are ours.
  * PCRs of code that the operating system loads map to CodeIntegrityPolicy, all others to SecureBootSettings.
  */
 export type SubStatus =
@@ -11,7 +11,9 @@ export type SubStatus =
   | 'DebugMode'
   | 'FullBoot'
   | 'TcgLogVerification'
-  | 'KexecPossible';
+  | 'KexecPossible'
+  | 'TpmClock'
+  | 'TpmFirmware';
 
 /** Something a rule saw. Every word of it is for operators; a host is told `subStatus` at most. */
 export interface Finding {

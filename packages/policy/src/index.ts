@@ -21,6 +21,8 @@ export {
 export { diffBoots, type PcrDifference } from './difference.ts';
 export type { Finding, SubStatus } from './finding.ts';
 export type { BootSubject, QuotedBoot, Reference, Rule } from './rule.ts';
+export { clockSafe } from './rules/clock-safe.ts';
+export { firmwareVersion } from './rules/firmware-version.ts';
 export { fullBoot } from './rules/full-boot.ts';
 export { kexecPossible } from './rules/kexec-possible.ts';
 export { matchesBaseline, matchingBaseline } from './rules/matches-baseline.ts';

@@ -12,8 +12,11 @@ export interface QuotedBoot extends QuotedPcrs {
     readonly resetCount: number;
     /** Rises at every TPM Restart or Resume since the last Reset. */
     readonly restartCount: number;
+    /** False where the TPM cannot rule out that its clock went back. */
     readonly safe: boolean;
   };
+  /** In the vendor's form; `previous` as the TPM last told it. */
+  readonly firmware?: { readonly version: bigint; readonly previous?: bigint };
 }
 
 /** One boot of one host, quote and log already known to belong together. */

@@ -75,9 +75,11 @@ export const FindingShape = strict({
 });
 export type FindingShape = Static<typeof FindingShape>;
 
+const PcrShape = strict({ index: PcrIndex, value: HexDigest });
+
 export const VerdictShape = strict({
   at: Time,
-  traceId: Type.String(),
+  traceId: Type.String({ description: 'names this verdict; a baseline is captured by it' }),
   good: Type.Boolean(),
   code: Type.String({ description: "'good' or the fault code that the host heard" }),
   subStatus: Type.Array(Type.String()),
@@ -86,6 +88,7 @@ export const VerdictShape = strict({
   policyVersion: Type.Integer(),
   policyDigest: HexDigest,
   logDigest: HexDigest,
+  pcrs: Type.Array(PcrShape, { description: 'as they were quoted' }),
 });
 export type VerdictShape = Static<typeof VerdictShape>;
 
@@ -93,22 +96,40 @@ export const HostDetail = strict({
   ...HostStatus.properties,
   properties: EnrolRequest.properties.properties,
   endorsementKeys: Type.Array(
-    strict({ spkiHash: HexDigest, manufacturer: Type.String(), model: Type.String(), trustedBy: Type.String() }),
+    strict({
+      spkiHash: HexDigest,
+      manufacturer: Type.String({ description: 'TCG vendor id, 8 hex digits' }),
+      vendor: Type.Optional(Type.String({ description: 'whose vendor id it is, where it is a known one' })),
+      model: Type.String(),
+      trustedBy: Type.String(),
+      findings: Type.Array(Type.String(), { description: 'what is not as it should be with the certificate now' }),
+    }),
   ),
   attestationKeyName: Type.Optional(Type.String()),
   enrolledAt: Time,
   approvedAt: Type.Optional(Time),
   approvedBy: Type.Optional(Type.String()),
   revokedAt: Type.Optional(Time),
+  removedAt: Type.Optional(Time),
   verdicts: Type.Array(VerdictShape),
 });
 export type HostDetail = Static<typeof HostDetail>;
 
 export const ActivationRequest = strict({ akPublic: Bytes(1024) }); // TPM2B_PUBLIC
-export const ActivationReply = strict({
-  activationId: Uuid,
+
+/** A credential for the attestation key, encrypted to one endorsement key. */
+const CredentialShape = strict({
   credentialBlob: Bytes(1024), // TPM2B_ID_OBJECT
   encryptedSecret: Bytes(1024), // TPM2B_ENCRYPTED_SECRET
+});
+
+export const ActivationReply = strict({
+  activationId: Uuid,
+  credentials: Type.Array(CredentialShape, {
+    minItems: 1,
+    maxItems: 4,
+    description: 'one for each endorsement key, in the order of enrolment; the proof needs all of them',
+  }),
   expiresAt: Time,
 });
 export type ActivationReply = Static<typeof ActivationReply>;
@@ -153,9 +174,39 @@ export const BaselineShape = strict({
   hostId: Uuid,
   capturedAt: Time,
   capturedBy: Type.String(),
-  pcrs: Type.Array(strict({ index: PcrIndex, value: HexDigest })),
+  pcrs: Type.Array(PcrShape),
 });
 export type BaselineShape = Static<typeof BaselineShape>;
+
+/** What becomes of certificates that were issued before a change. */
+const Outstanding = {
+  /** By then the last of them has ended by itself. */
+  certificatesUntil: Time,
+  /** Those over evidence from before are refused within seconds. */
+  denyIssuedBefore: Type.Optional(Time),
+};
+const ApplyNow = Type.Optional(
+  Type.Boolean({ description: 'end all certificates issued so far: every host must attest again' }),
+);
+
+export const RetireReply = strict({ ...BaselineShape.properties, ...Outstanding });
+export type RetireReply = Static<typeof RetireReply>;
+
+const SecureBoot = Type.Union([Type.Literal('required'), Type.Literal('not-required')]);
+
+export const PolicyShape = strict({
+  version: Type.Integer({ description: 'rises with each change of settings or baselines' }),
+  digest: HexDigest,
+  secureBoot: SecureBoot,
+  fullBoot: Type.Literal(true),
+  denyIssuedBefore: Outstanding.denyIssuedBefore,
+});
+export type PolicyShape = Static<typeof PolicyShape>;
+
+export const SetPolicyReply = strict({ ...PolicyShape.properties, ...Outstanding });
+export type SetPolicyReply = Static<typeof SetPolicyReply>;
+
+const TpmVendorId = Type.String({ pattern: '^[0-9a-f]{8}$', description: 'TCG vendor id: 53544d20' });
 
 export const TpmRootShape = strict({
   fingerprint: HexDigest,
@@ -164,6 +215,11 @@ export const TpmRootShape = strict({
   addedAt: Time,
   addedBy: Type.String(),
   insecure: Type.Boolean(),
+  manufacturers: Type.Optional(
+    Type.Array(TpmVendorId, {
+      description: 'the only ones it vouches for; absent: known makers of hardware, or all for an insecure root',
+    }),
+  ),
 });
 export type TpmRootShape = Static<typeof TpmRootShape>;
 
@@ -210,7 +266,7 @@ export const attestationRoutes = {
     method: 'POST',
     url: '/v1/hosts/:id/activations',
     role: 'anyone',
-    summary: 'A credential for the attestation key, encrypted to the endorsement key',
+    summary: 'Credentials for the attestation key, one encrypted to each endorsement key',
     bodyLimit: 8 * 1024,
     params: ById,
     body: ActivationRequest,
@@ -221,7 +277,7 @@ export const attestationRoutes = {
     method: 'POST',
     url: '/v1/activations/:id',
     role: 'anyone',
-    summary: 'The proof that both keys live in one TPM; single use',
+    summary: 'The proof that all keys live in one TPM; single use',
     bodyLimit: 1024,
     params: ById,
     body: strict({ proof: Bytes(32, 32) }),
@@ -276,7 +332,7 @@ export const attestationRoutes = {
     method: 'GET',
     url: '/v1/hosts',
     role: 'administrator',
-    summary: 'The hosts',
+    summary: 'The hosts in the order of their ids, from the one after the id `after`; removed ones are left out',
     query: Page,
     reply: strict({ hosts: Type.Array(HostStatus) }),
   }),
@@ -311,6 +367,16 @@ export const attestationRoutes = {
     body: strict({ reason: Type.String({ minLength: 1, maxLength: 500 }) }),
     reply: HostStatus,
   }),
+  removeHost: route({
+    operationId: 'removeHost',
+    method: 'POST',
+    url: '/v1/hosts/:id/remove',
+    role: 'administrator',
+    summary: 'Free the name and the keys of a revoked host, so that its machine can be enrolled anew; it stays revoked',
+    bodyLimit: 1024,
+    params: ById,
+    reply: HostStatus,
+  }),
   listBaselines: route({
     operationId: 'listBaselines',
     method: 'GET',
@@ -324,9 +390,13 @@ export const attestationRoutes = {
     method: 'POST',
     url: '/v1/baselines',
     role: 'administrator',
-    summary: 'Take the last authentic boot of a host as a baseline',
+    summary: 'Take an authentic boot of a host as a baseline: the one whose verdict has the trace id',
     bodyLimit: 1024,
-    body: strict({ name: Name, hostId: Uuid }),
+    body: strict({
+      name: Name,
+      hostId: Uuid,
+      traceId: Type.String({ minLength: 1, maxLength: 64, description: 'of the verdict that was reviewed' }),
+    }),
     reply: BaselineShape,
   }),
   retireBaseline: route({
@@ -337,7 +407,40 @@ export const attestationRoutes = {
     summary: 'Accept a baseline no longer',
     bodyLimit: 1024,
     params: ById,
-    reply: BaselineShape,
+    body: strict({ applyNow: ApplyNow }),
+    reply: RetireReply,
+  }),
+  showPolicy: route({
+    operationId: 'showPolicy',
+    method: 'GET',
+    url: '/v1/policy',
+    role: 'administrator',
+    summary: 'The attestation policy in force',
+    reply: PolicyShape,
+  }),
+  setPolicy: route({
+    operationId: 'setPolicy',
+    method: 'POST',
+    url: '/v1/policy',
+    role: 'administrator',
+    summary: 'Set the attestation policy; weaker only with the insecure field for it',
+    bodyLimit: 1024,
+    body: strict({
+      expectedVersion: Type.Integer({ minimum: 0, description: 'the version that the change was made for' }),
+      secureBoot: SecureBoot,
+      insecureSecureBootNotRequired: Type.Optional(Type.Boolean()),
+      applyNow: ApplyNow,
+    }),
+    reply: SetPolicyReply,
+  }),
+  applyPolicyNow: route({
+    operationId: 'applyPolicyNow',
+    method: 'POST',
+    url: '/v1/policy/apply-now',
+    role: 'administrator',
+    summary: 'End all certificates issued so far: every host must attest again',
+    bodyLimit: 1024,
+    reply: strict({ denyIssuedBefore: Time }),
   }),
   listTpmRoots: route({
     operationId: 'listTpmRoots',
@@ -358,7 +461,18 @@ export const attestationRoutes = {
       certificate: Bytes(MAX_CERTIFICATE),
       vendor: Type.String({ minLength: 1, maxLength: 64 }),
       insecureSoftwareTpm: Type.Optional(Type.Boolean()),
+      manufacturers: Type.Optional(Type.Array(TpmVendorId, { minItems: 1, maxItems: 32 })),
     }),
+    reply: TpmRootShape,
+  }),
+  removeTpmRoot: route({
+    operationId: 'removeTpmRoot',
+    method: 'POST',
+    url: '/v1/tpm-roots/:fingerprint/remove',
+    role: 'administrator',
+    summary: 'Trust the root of a TPM vendor no longer; hosts enrolled through it stay until they are revoked',
+    bodyLimit: 1024,
+    params: strict({ fingerprint: HexDigest }),
     reply: TpmRootShape,
   }),
   listAudit: route({

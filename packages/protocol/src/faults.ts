@@ -46,17 +46,12 @@ export const FAULTS = {
   'duplicate-name': {
     status: 409,
     means: 'another host has this name',
-    todo: 'choose another name; names are never given to another host',
+    todo: 'choose another name, or remove the other host if it is revoked',
   },
   'duplicate-ek': {
     status: 409,
     means: 'another host has this endorsement key: one TPM is one host',
-    todo: 'find out which machine holds the TPM; cloned virtual TPMs share keys',
-  },
-  'too-many-pending': {
-    status: 429,
-    means: 'too many hosts wait for approval',
-    todo: 'approve or revoke pending hosts first',
+    todo: "find out which machine holds the TPM (cloned virtual TPMs share keys); if the other is revoked, 'sekimori host remove' frees the key",
   },
   'endorsement-key-refused': {
     status: 403,
@@ -67,6 +62,11 @@ export const FAULTS = {
     status: 409,
     means: 'the host is not waiting for approval',
     todo: "see its state with 'sekimori host show'",
+  },
+  'host-not-revoked': {
+    status: 409,
+    means: 'only a revoked host is removed',
+    todo: "'sekimori host revoke' first",
   },
   'fingerprint-mismatch': {
     status: 409,
@@ -96,7 +96,7 @@ export const FAULTS = {
   },
   'activation-failed': {
     status: 403,
-    means: 'the TPM did not prove that both keys live in it; the attempt is used up',
+    means: 'the TPM did not prove that all keys live in it; the attempt is used up',
     todo: 'start a new activation',
   },
   'challenge-refused': {
@@ -121,10 +121,25 @@ export const FAULTS = {
     means: 'this root is trusted already',
     todo: "see 'sekimori tpm-root list'",
   },
+  'unknown-tpm-root': {
+    status: 404,
+    means: 'no trusted root has this fingerprint',
+    todo: "see 'sekimori tpm-root list'",
+  },
+  'software-tpm': {
+    status: 400,
+    means: 'a vendor id of software TPMs was named without the insecure flag',
+    todo: 'send insecureSoftwareTpm if that is meant; such a TPM protects nothing from root of its machine',
+  },
   'no-evidence': {
     status: 409,
     means: 'the host has not sent authentic evidence yet',
     todo: "run 'sekimori-host attest' on it",
+  },
+  'evidence-changed': {
+    status: 409,
+    means: 'the verdict that was reviewed is not among the latest of the host',
+    todo: "review it again with 'sekimori host show', then capture with that trace id",
   },
   'duplicate-baseline': {
     status: 409,
@@ -132,6 +147,17 @@ export const FAULTS = {
     todo: 'choose another name, or retire the other',
   },
   'unknown-baseline': { status: 404, means: 'no baseline has this identifier', todo: "see 'sekimori baseline list'" },
+
+  'policy-changed': {
+    status: 409,
+    means: 'another version of the policy is in force than the one the change was made for',
+    todo: "see 'sekimori policy show', then decide again",
+  },
+  'policy-weakened': {
+    status: 400,
+    means: 'the change weakens the policy, and the insecure field for it was not set',
+    todo: "'sekimori policy set --help' names the flag",
+  },
 
   'health-certificate-refused': {
     status: 403,

@@ -15,10 +15,12 @@ export function Bytes(maxBytes: number, minBytes = 1) {
   });
 }
 
-export const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' });
+const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+export const Uuid = Type.String({ pattern: `^${UUID}$` });
+/** Never in the form of an identifier: a command that takes a name or an id must not be led to another thing. */
 export const Name = Type.String({
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
-  description: 'letters, digits, . _ -; at most 63',
+  pattern: `^(?!${UUID.replaceAll('a-f', 'a-fA-F')}$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`,
+  description: 'letters, digits, . _ -; at most 63; not a UUID',
 });
 export const HexDigest = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 in lower-case hex' });
 export const Time = Type.String({

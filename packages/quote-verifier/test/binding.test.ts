@@ -29,13 +29,16 @@ describe('evidenceBinding', () => {
 
 describe('activationProof', () => {
   it('is another for each secret, host and key', () => {
-    const secret = new Secret(NONCE);
+    const [secret, other] = [new Secret(NONCE), new Secret(new Uint8Array(32))];
     const proofs = [
-      activationProof(crypto, secret, 'host', NONCE),
-      activationProof(crypto, new Secret(new Uint8Array(32)), 'host', NONCE),
-      activationProof(crypto, secret, 'host2', NONCE),
-      activationProof(crypto, secret, 'host', NONCE.subarray(1)),
+      activationProof(crypto, [secret], 'host', NONCE),
+      activationProof(crypto, [other], 'host', NONCE),
+      activationProof(crypto, [secret, other], 'host', NONCE),
+      activationProof(crypto, [other, secret], 'host', NONCE),
+      activationProof(crypto, [secret], 'host2', NONCE),
+      activationProof(crypto, [secret], 'host', NONCE.subarray(1)),
     ];
-    expect(new Set(proofs.map(toHex)).size).toBe(4);
+    expect(new Set(proofs.map(toHex)).size).toBe(proofs.length);
+    expect(secret.use(toHex)).toBe(toHex(NONCE));
   });
 });

@@ -1,7 +1,7 @@
-import type { EventEmitter } from 'node:events';
 import type { AnyRoute } from '@sekimori/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Authenticate } from './admin-tokens.ts';
+import { TOO_LARGE } from './body.ts';
 import { certificateSpkiHash } from './connections.ts';
 import type { RefusalFault } from './problem.ts';
 
@@ -23,24 +23,14 @@ export function actorOf(route: AnyRoute, request: FastifyRequest, authenticate: 
 export function refusedBody(route: AnyRoute, { headers }: FastifyRequest): RefusalFault | undefined {
   const announced = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
   if (announced && !route.body) return { code: 'malformed-request', detail: 'this route takes no body' };
+  if ((announcedLength(headers) ?? 0) > (route.bodyLimit ?? 0)) return TOO_LARGE;
   if (headers['content-encoding'] !== undefined)
     return { code: 'unsupported-media-type', detail: 'this route takes no content encoding' };
   return undefined;
 }
 
-/** Bounds the memory that all bodies in flight may take together. */
-export function bodyBudget(
-  bytes: number,
-): (route: AnyRoute, request: FastifyRequest, answer: EventEmitter) => RefusalFault | undefined {
-  let claimed = 0;
-  return ({ bodyLimit = 0 }, { headers }, answer) => {
-    // What comes in chunks may become as long as the route allows; a longer announcement is refused unread.
-    const claim = Math.min(bodyLimit, Number(headers['content-length'] ?? bodyLimit));
-    if (claimed + claim > bytes) return { code: 'not-ready', detail: 'too many requests are in work' };
-    claimed += claim;
-    answer.once('close', () => {
-      claimed -= claim;
-    });
-    return undefined;
-  };
+/** Of the body, by its header; undefined where it comes in chunks. Node has checked that it is a number. */
+export function announcedLength(headers: FastifyRequest['headers']): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined ? undefined : Number(length);
 }

@@ -29,17 +29,22 @@ export function limitConnectionsPerAddress(server: HttpServer, limit: number): v
   });
 }
 
-/** What Node answers by itself, without our server framework, becomes a problem too. */
-export function answerUnreadableRequests(server: HttpServer, logger: Logger): (error: Error, socket: Duplex) => void {
+/** What Node answers by itself, without our server framework, becomes a problem too, and is held against the rate limit. */
+export function answerUnreadableRequests(
+  server: HttpServer,
+  logger: Logger,
+  mayAsk: (address: string) => boolean,
+): (error: Error, socket: Duplex) => void {
   const answers = new WeakMap<Duplex, ServerResponse>();
   const refused = new WeakSet<Duplex>();
   server.on('request', (request: IncomingMessage, response: ServerResponse) => answers.set(request.socket, response));
-  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    if (!mayAsk(request.socket.remoteAddress ?? '')) return request.socket.destroy();
     const { text, headers, status } = rawProblem(
       { code: 'malformed-request', detail: 'an unknown expectation' },
       logger,
     );
-    response.writeHead(status, headers).end(text);
+    return response.writeHead(status, headers).end(text);
   });
   return (error, socket) => {
     const code = (error as { code?: string }).code ?? '';
@@ -52,6 +57,7 @@ export function answerUnreadableRequests(server: HttpServer, logger: Logger): (e
       return;
     }
     refused.add(socket);
+    if (!mayAsk((socket as Socket).remoteAddress ?? '')) return void socket.destroy();
     const { text, headers, status } = rawProblem({ code: 'malformed-request', detail: detailOf(code) }, logger);
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${text}`);

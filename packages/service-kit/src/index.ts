@@ -13,3 +13,4 @@ export type { Handler, Handlers, Peer, RouteRequest, RouteTable } from './routes
 export { createServer, type Server, type ServerOptions } from './server.ts';
 export { openKeyFiles, readCertificateFile, readSettingFile, readTlsFiles, settingRefused } from './setting-files.ts';
 export { complain, EXIT, runService, type Service, type StartFault } from './service.ts';
+export { runServiceProgram, type ServiceProgram } from './service-program.ts';

@@ -1,5 +1,10 @@
 import { constants } from 'node:crypto';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Secret } from '@sekimori/crypto-core';
@@ -10,15 +15,23 @@ export interface Limits {
   readonly headerSeconds: number;
   /** Header and body together. */
   readonly requestSeconds: number;
+  /** A body may pause this long in all before it must come at the slowest rate, `bodyBytesPerSecond`. */
+  readonly bodyGraceSeconds: number;
+  readonly bodyBytesPerSecond: number;
+  /** From the first byte of an answer until its client has read it. */
+  readonly answerSeconds: number;
   readonly handshakeSeconds: number;
   /** How long an unused connection stays. */
   readonly idleSeconds: number;
   readonly connections: number;
   readonly connectionsPerAddress: number;
-  /** For each address, on all routes but an administrator's. */
+  /** For each address; sixteen times as much for its neighbourhood (/16, /48). An administrator's requests do not count. */
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
-  /** All bodies in flight together; over it, requests with a body are told to come again. */
+  /**
+   * All bodies in flight together, as far as they have arrived; over it, requests with a body are told to come again. One
+   * address has an eighth of it. Bodies up to 16 KiB have an eighth more of their own.
+   */
   readonly bodyBytes: number;
   /** What requests in flight get when the server closes. */
   readonly closeSeconds: number;
@@ -28,6 +41,9 @@ export const DEFAULT_LIMITS: Limits = {
   headerBytes: 16 * 1024,
   headerSeconds: 10,
   requestSeconds: 30,
+  bodyGraceSeconds: 5,
+  bodyBytesPerSecond: 64 * 1024,
+  answerSeconds: 30,
   handshakeSeconds: 10,
   idleSeconds: 15,
   connections: 4096,
@@ -59,6 +75,7 @@ export function nodeServer(tls: Transport, limits: Limits): HttpServer {
     connectionsCheckingInterval: 1000,
     insecureHTTPParser: false,
     requireHostHeader: false, // ours is a problem document
+    ServerResponse: responseWithin(limits.answerSeconds),
   };
   const server: HttpServer =
     'insecurePlainHttp' in tls
@@ -76,6 +93,20 @@ export function nodeServer(tls: Transport, limits: Limits): HttpServer {
         });
   server.maxConnections = limits.connections;
   return server;
+}
+
+/** Of an answer that is not read in time the connection is cut. */
+function responseWithin(seconds: number): typeof ServerResponse {
+  return class<Request extends IncomingMessage> extends ServerResponse<Request> {
+    #timer: NodeJS.Timeout | undefined;
+    override writeHead(...head: unknown[]): this {
+      if (!this.#timer) {
+        this.#timer = setTimeout(() => this.socket?.destroy(), seconds * 1000).unref();
+        this.once('close', () => clearTimeout(this.#timer));
+      }
+      return super.writeHead(...(head as Parameters<ServerResponse['writeHead']>));
+    }
+  };
 }
 
 /** The port it got; rejects with words for people. */

@@ -33,12 +33,9 @@ export function faultOfError(error: unknown): RefusalFault | undefined {
 }
 
 const FRAMEWORK_FAULTS: Readonly<Record<string, RefusalFault>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body-too-large', detail: 'the body is larger than this route takes' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'unsupported-media-type', detail: 'this route takes application/json' },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { code: 'malformed-request', detail: 'the body is not as long as announced' },
   FST_ERR_BAD_URL: { code: 'malformed-request', detail: 'the address is not well formed' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', detail: 'there is no such route' },
-  ECONNRESET: { code: 'malformed-request', detail: 'the connection ended before the request did' },
 };
 
 /** One error of Ajv. */

@@ -1,7 +1,8 @@
 import { describeFault, type Fault, ok } from '@sekimori/result';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
-import { actorOf, bodyBudget, refusedBody } from './access.ts';
+import { actorOf, announcedLength, refusedBody } from './access.ts';
 import type { Authenticate } from './admin-tokens.ts';
+import { type BodyMeter, bodyBudget, readBody } from './body.ts';
 import {
   answerUnreadableRequests,
   certificateSpkiHash,
@@ -58,28 +59,29 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
 
   let closing = false;
   const mayAsk = rateLimiter({ perSecond: limits.requestsPerSecond, burst: limits.requestBurst }, monotonicSeconds);
-  const claimBody = bodyBudget(limits.bodyBytes);
+  const meterBody = bodyBudget(limits.bodyBytes);
   const server = nodeServer(options.tls, limits);
   limitConnectionsPerAddress(server, limits.connectionsPerAddress);
   const states = new WeakMap<FastifyRequest, State>();
   const stateOf = (request: FastifyRequest): State => {
     const known = states.get(request);
     if (known) return known;
-    const fresh: State = { actor: 'nobody' };
+    const fresh: State = { actor: 'nobody', bodyLimit: 0 };
     states.set(request, fresh);
     return fresh;
   };
 
   const app = fastify({
     serverFactory: (listener) => server.on('request', listener),
-    clientErrorHandler: answerUnreadableRequests(server, logger),
+    clientErrorHandler: answerUnreadableRequests(server, logger, mayAsk),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     genReqId: newTraceId,
     exposeHeadRoutes: false,
     return503OnClosing: false, // ours is a problem document
     bodyLimit: 1024,
     frameworkErrors: (error, request, reply) => {
-      void send(request, reply, faultOfError(error) ?? internal(request, error));
+      const fault = mayAsk(request.ip) ? (faultOfError(error) ?? internal(request, error)) : TOO_MANY;
+      void send(request, reply, fault);
       logRequest(request, reply, '(none)'); // no hook runs for these
     },
   });
@@ -117,10 +119,14 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
   };
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const value = readJson(body as Buffer);
-    if (value.ok) done(null, value.value);
-    else done(new RefusedBody({ code: 'malformed-request', detail: `the body is ${value.fault.detail}` }), undefined);
+  app.addContentTypeParser('application/json', async (request: FastifyRequest): Promise<unknown> => {
+    const { meter, bodyLimit } = stateOf(request);
+    if (!meter) throw new Error('a body that no route takes');
+    const body = await readBody(request.raw, bodyLimit, meter, limits);
+    if (!body.ok) throw new RefusedBody(body.fault);
+    const value = readJson(body.value);
+    if (!value.ok) throw new RefusedBody({ code: 'malformed-request', detail: `the body is ${value.fault.detail}` });
+    return value.value;
   });
   app.setErrorHandler((error, request, reply) =>
     send(
@@ -140,6 +146,9 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(headersOf(request));
     if (closing) return send(request, reply, { code: 'not-ready', detail: 'the service is stopping' });
+    // What has a route is held against the rate limit there, where it is known who asks.
+    const isLost = request.is404 || (request.raw.httpVersion === '1.1' && request.headers.host === undefined);
+    if (isLost && !mayAsk(request.ip)) return send(request, reply, TOO_MANY);
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined)
       return send(request, reply, { code: 'malformed-request', detail: 'the Host header is missing' });
     return request.is404 ? sendNotFound(request, reply) : undefined; // before its body is read
@@ -173,16 +182,19 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
       onRequest: async (request, reply) => {
         const state = stateOf(request);
         state.operation = route.operationId;
-        if (route.role !== 'administrator' && !mayAsk(request.ip))
-          return send(request, reply, { code: 'too-many-requests', detail: 'this address asks too often' });
         const actor = actorOf(route, request, options.authenticate);
+        const isAdministrator = route.role === 'administrator' && typeof actor === 'string';
+        if (!isAdministrator && !mayAsk(request.ip)) return send(request, reply, TOO_MANY);
         if (typeof actor !== 'string') {
           if (route.role === 'administrator') void reply.header('www-authenticate', 'Bearer');
           return send(request, reply, actor);
         }
         state.actor = actor;
-        const refused = refusedBody(route, request) ?? claimBody(route, request, reply.raw);
-        return refused ? send(request, reply, refused) : undefined;
+        const refused = refusedBody(route, request);
+        if (refused) return send(request, reply.header('connection', 'close'), refused); // what was sent is not read
+        state.bodyLimit = route.bodyLimit ?? 0;
+        state.meter = meterBody({ ip: request.ip, announced: announcedLength(request.headers) }, reply.raw);
+        return undefined;
       },
       preValidation: async (request) => {
         request.query = readQuery(route.query, request.query);
@@ -230,6 +242,9 @@ export function createServer<const T extends RouteTable>(options: ServerOptions<
 
 interface State {
   actor: string;
+  bodyLimit: number;
+  /** Set once the request may have a body. */
+  meter?: BodyMeter;
   operation?: string;
   code?: string;
 }
@@ -244,6 +259,8 @@ function headersOf(request: FastifyRequest): Readonly<Record<string, string>> {
 
 /** Logged where it was caught. */
 const INTERNAL: RefusalFault = { code: 'internal', detail: 'see the log' };
+
+const TOO_MANY: RefusalFault = { code: 'too-many-requests', detail: 'this address asks too often' };
 
 const NOTHING = { type: 'object', additionalProperties: false } as const;
 

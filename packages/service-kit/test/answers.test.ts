@@ -106,18 +106,6 @@ describe('limits', () => {
     expect((await ask(server, 'POST', '/v1/notes/retire', { headers: bearer })).status).toBe(200);
   });
 
-  it('bodies in flight have a bound together, and leave it again', async () => {
-    const server = await startServer({ limits: { bodyBytes: 600 } });
-    const head = 'POST /v1/notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{';
-    const slow = connect({ host: '127.0.0.1', port: server.port, ca: pki.ca }, () => slow.write(head));
-    const long = `{"text":"x"${' '.repeat(200)}}`;
-    const send = async () => (await ask(server, 'POST', '/v1/notes', { body: long, headers })).status;
-    while ((await send()) !== 503);
-    slow.destroy();
-    while ((await send()) !== 200);
-    expect(await send()).toBe(200);
-  });
-
   it('a header that comes slowly is cut off', async () => {
     const server = await startServer({ limits: { headerSeconds: 1, requestSeconds: 2 } });
     expect(problemIn(await sendRaw(server, 'GET /healthz HTTP/1.1\r\nHost: a\r\nX'))).toMatchObject({

@@ -37,15 +37,20 @@ export type HostRow = {
   revoked_at: number | null;
   revoked_by: string | null;
   revocation_reason: string | null;
+  removed_at: number | null;
+  removed_by: string | null;
+  activation_failed_at: number | null;
   verdict_at: number | null;
   verdict_outcome: 'good' | 'refused' | null;
   certificate_not_after: number | null;
 } & { [Column in keyof CounterColumns]: CounterColumns[Column] | null };
 
 export interface EndorsementKeyRow {
-  spki_hash: string;
   host_id: string;
   position: number;
+  spki_hash: string;
+  /** 1 where no other host can have it. */
+  bound: number;
   public: Uint8Array;
   certificate: Uint8Array;
 }
@@ -88,7 +93,15 @@ export interface AttestationTables extends AuditTables {
   used_challenge: { hash: string; expires_at: number };
   boot_log: { digest: string; log: Uint8Array };
   verdict: VerdictColumns;
-  certificate: { serial: string; host_id: string; not_after: number; der: Uint8Array; revoked: number };
+  certificate: {
+    serial: string;
+    host_id: string;
+    evidence_at: number;
+    not_after: number;
+    der: Uint8Array;
+    revoked: number;
+  };
+  denial: { host_id: string; before: number; until: number };
   baseline: BaselineRow;
   tpm_root: {
     fingerprint: string;
@@ -97,6 +110,8 @@ export interface AttestationTables extends AuditTables {
     added_by: string;
     added_at: number;
     insecure: number;
+    /** JSON. */
+    manufacturers: string | null;
   };
   /** One row. */
   service_state: {

@@ -25,6 +25,9 @@ const HOST: HostRecord = {
   revokedAt: null,
   revokedBy: null,
   revocationReason: null,
+  removedAt: null,
+  removedBy: null,
+  activationFailedAt: null,
   lastVerdict: null,
 };
 
@@ -42,6 +45,8 @@ it('no statement of ours replaces an attestation key, and no row breaks its stat
     { ...HOST, state: 'approved' as const },
     { ...HOST, state: 'revoked' as const },
     { ...HOST, revokedAt: new Date(2) },
+    { ...HOST, approvedAt: null },
+    { ...HOST, removedAt: new Date(2), removedBy: 'bob' },
   ])
     await expect(database.write((tables) => updateHost(tables, broken))).rejects.toThrow();
   expect(await database.read((tables) => hostBy(tables, 'id', 'h'))).toEqual(HOST);

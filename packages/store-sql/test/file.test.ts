@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
@@ -53,6 +53,29 @@ describe('the database file', () => {
     chmodSync(`${file}-wal`, 0o604);
     expect(await attestation(file)).toMatchObject(faultOf('database-exposed'));
     expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it.skipIf(process.platform === 'win32').each<[string, (file: string) => void]>([
+    ['is a link', (file) => symlinkSync(join(dirname(file), 'elsewhere.db'), file)],
+    ['is a pipe', (file) => execFileSync('mkfifo', ['-m', '600', file])],
+    ['has a link beside it', (file) => symlinkSync('/dev/null', `${file}-wal`)],
+    ['is in a folder that others may write', (file) => chmodSync(dirname(file), 0o777)],
+    ['is in a folder that the group may read', (file) => chmodSync(dirname(file), 0o750)],
+  ])('is refused when it %s', async (_, make) => {
+    const file = aFile();
+    mkdirSync(dirname(file), { mode: 0o700 });
+    make(file);
+    expect(await attestation(file)).toMatchObject(faultOf('database-exposed'));
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('is refused when it, or its folder, is another user’s', async () => {
+    const [file, other] = [aFile(), aFile()];
+    for (const each of [file, other]) mkdirSync(dirname(each), { mode: 0o700 });
+    writeFileSync(file, '', { mode: 0o600 });
+    chownSync(file, 65_534, 65_534);
+    expect(await attestation(file)).toMatchObject(faultOf('database-exposed'));
+    chownSync(dirname(other), 65_534, 65_534);
+    expect(await attestation(other)).toMatchObject(faultOf('database-exposed'));
   });
 
   it('syncs each commit, checks references, and refuses strings in double quotes', () => {

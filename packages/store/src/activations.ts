@@ -18,6 +18,9 @@ export interface NewActivation extends Activation {
    */
   readonly proofHash: string;
 }
+/** Of one host at one time. */
+export const OPEN_ACTIVATIONS = 4;
+
 export type OpeningFault = Fault<'unknown-host' | 'host-not-approved'>;
 
 export interface Completion {
@@ -25,24 +28,30 @@ export interface Completion {
   /** SHA-256 of the proof that was given. */
   readonly proofHash: string;
   readonly at: Date;
-  /** One of the two is written; none for an unknown activation. */
+  /** `failed` is written for a host once a minute at most, and neither for an unknown activation. */
   readonly audit: { readonly completed: AuditDraft; readonly failed: AuditDraft };
 }
 export type CompletionFault = Fault<
-  'unknown-activation' | 'activation-expired' | 'activation-failed' | 'host-not-approved' | 'duplicate-attestation-key'
+  | 'unknown-activation'
+  | 'activation-expired'
+  | 'activation-failed'
+  | 'host-not-approved'
+  | 'duplicate-attestation-key'
+  | 'duplicate-ek'
 >;
 
 export interface ActivationStore {
   /**
-   * One host has one open activation: an older one is replaced. Only an approved host without an attestation key has any.
+   * One host has one open activation for each attestation key, up to `OPEN_ACTIVATIONS`: the one that ends first gives way.
+   * Only an approved host without an attestation key has any.
    * No audit entry: nothing is decided yet, and anyone who knows a host's id can ask.
    */
   openActivation(command: NewActivation): Promise<Result<Activation, OpeningFault>>;
   /** For the audit's subject; `completeActivation` alone decides. */
   activation(activationId: string): Promise<Activation | undefined>;
   /**
-   * Consumes the activation whatever comes of it, and on a right proof sets the attestation key where there was none: all
-   * in one transaction. Of callers at the same moment one gets the host, the others `unknown-activation`.
+   * Consumes this activation whatever comes of it, and on a right proof sets the attestation key where there was none, binds
+   * all endorsement keys and forgets the hosts that wait with one of them: in one transaction. Of callers at the same moment one gets the host, the others `unknown-activation`.
    */
   completeActivation(command: Completion): Promise<Result<HostRecord, CompletionFault>>;
 }

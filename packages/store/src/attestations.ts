@@ -9,6 +9,9 @@ import type { TpmCounters } from './hosts.ts';
  */
 export const CLOCK_GRACE_MILLIS = 10 * 60 * 1000;
 
+/** Verdicts of one host that are kept, and their boot logs; the audit log keeps every decision. */
+export const KEPT_VERDICTS = 20;
+
 export interface QuotedPcr {
   readonly index: number;
   /** Lower-case hex. */
@@ -18,9 +21,20 @@ export interface QuotedPcr {
 export interface IssuedCertificate {
   /** Lower-case hex; unique. */
   readonly serial: string;
+  /** When the challenge of its Evidence was made. */
+  readonly evidenceTime: Date;
   readonly notAfter: Date;
   readonly der: Uint8Array;
 }
+
+/**
+ * Refused revokes the host's outstanding certificates. Late is authentic Evidence from before what was accepted last (the
+ * TPM's counters say so): it is refused as well, and revokes nothing.
+ */
+export type AttestationOutcome =
+  | { readonly kind: 'good'; readonly certificate: IssuedCertificate }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'late' };
 
 /** Authentic Evidence: valid challenge, signed by the attestation key. What is not authentic writes nothing. */
 export interface Attestation {
@@ -31,21 +45,20 @@ export interface Attestation {
   /** The Name of the key that the Evidence was verified with. */
   readonly attestationKeyName: Uint8Array;
   readonly at: Date;
-  /** Refused always revokes the host's outstanding certificates. */
-  readonly outcome: { readonly kind: 'good'; readonly certificate: IssuedCertificate } | { readonly kind: 'refused' };
+  readonly outcome: AttestationOutcome;
   /** With every finding, for the operator. */
   readonly verdict: JsonValue;
   readonly pcrs: readonly QuotedPcr[];
   readonly counters: TpmCounters;
-  /** The boot log; stored once for all attestations that bring the same. */
+  /** The boot log without padding; stored once for all attestations that bring the same. */
   readonly log: Uint8Array;
   readonly audit: AuditDrafts;
 }
 
 /**
  * `challenge-used`, `challenge-expired`; `host-changed`: not active any more, or with another attestation key than was
- * appraised; `counters-went-back`: a good outcome with counters before the last accepted ones (Evidence from before, or a
- * cleared TPM). After each of them nothing is written; after the last one the caller may record the refusal.
+ * appraised; `counters-went-back`: counters before the last accepted ones (Evidence from before, or a cleared TPM) with
+ * another outcome than late. After each of them nothing is written; after the last one the caller may record that it is late.
  */
 export type AttestationFault = Fault<'challenge-used' | 'challenge-expired' | 'host-changed' | 'counters-went-back'>;
 
@@ -60,7 +73,7 @@ export interface VerdictRecord {
   readonly id: number;
   readonly hostId: string;
   readonly at: Date;
-  readonly outcome: 'good' | 'refused';
+  readonly outcome: 'good' | 'refused'; // late ones are refused
   readonly certificateSerial: string | null;
   readonly verdict: JsonValue;
   readonly pcrs: readonly QuotedPcr[];
@@ -70,14 +83,29 @@ export interface VerdictRecord {
   readonly challengeHash: string;
 }
 
+/** One entry for a host, however many certificates it had. */
+export interface RevokedHost {
+  readonly id: string;
+  /**
+   * Null: the host is revoked. Else its certificates are, whose Evidence is not after this: the time of the refusal or, as
+   * clocks of nodes differ, of the newest Evidence among the certificates that it revoked.
+   */
+  readonly before: Date | null;
+}
+
+/** As it is kept, for hosts that are not revoked themselves. */
+export interface Denial {
+  readonly before: Date;
+  /** When the last of those certificates ends. */
+  readonly until: Date;
+}
+
 /** What the signed feed says, read in one moment. */
 export interface Revocations {
   /** Grows by one at each revocation, 0 before the first. */
   readonly number: number;
-  /** Serials of revoked certificates that still live (with grace). */
-  readonly serials: readonly string[];
-  /** Ids of revoked hosts. */
-  readonly hosts: readonly string[];
+  /** Revoked hosts, and those of whom a revoked certificate still lives (with grace). By id. */
+  readonly hosts: readonly RevokedHost[];
   /** Certificates whose Evidence is older are refused. */
   readonly denyIssuedBefore: Date | null;
 }
@@ -85,11 +113,13 @@ export interface Revocations {
 export interface AttestationLog {
   /** One transaction: the used challenge, the log, the verdict, counters, and the certificate or the revocations. */
   recordAttestation(command: Attestation): Promise<Result<RecordedAttestation, AttestationFault>>;
-  /** Newest first. */
+  /** Reads alone: what says no may be used a moment later. */
+  isChallengeUsed(challengeHash: string): Promise<boolean>;
+  /** Newest first, KEPT_VERDICTS at most. */
   verdicts(hostId: string, limit: number): Promise<readonly VerdictRecord[]>;
-  /** The boot log of a digest. */
+  /** The boot log of a digest, while a kept verdict is about it. */
   evidence(logDigest: string): Promise<Uint8Array | undefined>;
-  /** `unknown` is no certificate of ours: never to be taken for good. */
+  /** `unknown` is no certificate of ours, or one that ended long ago: never to be taken for good. */
   certificateStatus(serial: string): Promise<'good' | 'revoked' | 'unknown'>;
   revocations(at: Date): Promise<Revocations>;
   /** 'Apply now': ends all certificates whose Evidence is older. `went-back` for a time before the present one. */
@@ -99,4 +129,6 @@ export interface AttestationLog {
   }): Promise<Result<Date, Fault<'went-back'>>>;
   /** Forgets at most `limit` used challenges that expired long enough ago; gives their number. */
   pruneChallenges(command: { readonly at: Date; readonly limit: number }): Promise<number>;
+  /** Forgets at most `limit` certificates that expired long enough ago; gives their number. */
+  pruneCertificates(command: { readonly at: Date; readonly limit: number }): Promise<number>;
 }

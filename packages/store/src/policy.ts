@@ -34,6 +34,8 @@ export interface NewTpmRoot {
   readonly addedAt: Date;
   /** Added with an `--insecure-` flag: swtpm's CA, for trials. */
   readonly insecure: boolean;
+  /** TCG vendor ids, lower-case hex, that this root vouches for; null leaves it to the service. */
+  readonly manufacturers: readonly string[] | null;
 }
 
 export interface TpmRoot extends NewTpmRoot {
@@ -43,6 +45,8 @@ export interface TpmRoot extends NewTpmRoot {
 
 export interface PolicyStore {
   attestationPolicy(): Promise<AttestationPolicy>;
+  /** Of `attestationPolicy`, without reading all of it. */
+  policyVersion(): Promise<number>;
   /** `policy-changed`: another version is in force than the one the change was made for. */
   setAttestationPolicy(command: {
     readonly settings: JsonValue;

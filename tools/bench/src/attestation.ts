@@ -49,6 +49,7 @@ export async function attestation(store: AttestationStore): Promise<Attestation>
       activationSeconds: 120,
       certificateSeconds: 28_800,
       maxPendingHosts: 10,
+      pendingSeconds: 86_400,
       pcrs: QUOTED_PCRS,
       version: '0.0.0',
       insecure: [],
@@ -87,7 +88,7 @@ export async function attestation(store: AttestationStore): Promise<Attestation>
   // With no baseline there is no way to pass; the Evidence is kept all the same, and becomes the baseline.
   const first = await request();
   await attestOnce(first, traceId);
-  expectOk(await captureBaseline(deps)({ name: 'bench', hostId }, { actor: 'bench', traceId }));
+  expectOk(await captureBaseline(deps)({ name: 'bench', hostId, traceId }, { actor: 'bench', traceId }));
   const trusted = async (sent: AttestRequest) => expectOk(await attestOnce(sent, traceId));
   const { healthCertificate } = await trusted(await request());
   return {
@@ -119,7 +120,7 @@ async function activeHost(
   const expiresAt = new Date(START.getTime() + HOUR);
   const endorsementKey = { public: new Uint8Array(1), certificate: new Uint8Array(1), spkiHash };
   const host = { id, name: 'node1', endorsementKeys: [endorsementKey], properties: {}, enrolledAt: START } as const;
-  expectOk(await store.enrolHost({ host, maxPending: 1, audit: draft('host.enrolled') }));
+  expectOk(await store.enrolHost({ host, maxPending: 1 }));
   const approval = { id, ekFingerprint: spkiHash, by: 'bench', at: START, audit: draft('host.approved') };
   expectOk(await store.approveHost(approval));
   const activation = { activationId, hostId: id, attestationKey: { public: tpm2bPublic, name }, proofHash, expiresAt };

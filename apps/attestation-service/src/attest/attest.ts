@@ -5,7 +5,7 @@ import { parseEventLog, reconcile } from '@sekimori/event-log';
 import type { AttestReply, AttestRequest } from '@sekimori/protocol';
 import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
-import type { Attestation, HostRecord } from '@sekimori/store';
+import type { AttestationOutcome, HostRecord } from '@sekimori/store';
 import { checkChallenge, type OpenChallenge } from '../challenge/challenge.ts';
 import type { AttestationDeps } from '../deps.ts';
 import { signerTrouble } from '../signer.ts';
@@ -23,6 +23,7 @@ type Refusal = RefusalFault<
   | 'host-not-active'
   | 'challenge-refused'
   | 'challenge-used'
+  | 'too-many-requests'
   | 'evidence-refused'
   | 'policy-denied'
 >;
@@ -30,11 +31,12 @@ type Refusal = RefusalFault<
 /**
  * Evidence in, health certificate out. Until the attestation key's signature over this very challenge holds, nothing is written:
  * whoever sends rubbish in a host's name changes nothing. From then on the outcome is recorded, good or bad, with the
- * challenge used up; a bad one revokes the host's certificates in the same transaction.
+ * challenge used up; a bad one revokes the host's certificates in the same transaction. What costs time, the boot log and its
+ * appraisal, comes after that signature, for a challenge that was not used yet, and for one request of a host at a time.
  */
-export const attest =
-  (deps: AttestationDeps) =>
-  async (request: AttestRequest, traceId: string): Promise<Result<AttestReply, Refusal>> => {
+export const attest = (deps: AttestationDeps) => {
+  const inWork = new Set<string>();
+  return async (request: AttestRequest, traceId: string): Promise<Result<AttestReply, Refusal>> => {
     const at = deps.clock.now();
     const evidence = readEvidence(request);
     if (!evidence.ok) return evidence;
@@ -46,11 +48,22 @@ export const attest =
     if (host.state !== 'active') return fail('host-not-active', 'the host has no attestation key yet');
     const challenge = checkChallenge(deps.challengeKey, evidence.value.challenge, { hostId: host.id, at });
     if (!challenge.ok) return challenge;
+    // Again when it is recorded, where two requests with one challenge meet.
+    if (await deps.store.isChallengeUsed(challenge.value.id))
+      return { ok: false, fault: NOT_RECORDED['challenge-used'] };
     const authentic = authenticate(deps, host, evidence.value);
     if (!authentic.ok) return { ok: false, fault: evidenceRefused(authentic.fault) };
-    const attempt = { deps, host, challenge: challenge.value, evidence: evidence.value, at, traceId };
-    return decide(attempt, authentic.value);
+    // Only now, so that nobody else can keep a host waiting.
+    if (inWork.has(host.id)) return fail('too-many-requests', 'another attestation of this host is in work');
+    inWork.add(host.id);
+    try {
+      const attempt = { deps, host, challenge: challenge.value, evidence: evidence.value, at, traceId };
+      return await decide(attempt, authentic.value);
+    } finally {
+      inWork.delete(host.id);
+    }
   };
+};
 
 /** A relying party's clock may be behind ours; a certificate over fresh evidence must not be refused for that. */
 const CLOCKS_APART_MILLIS = 60_000;
@@ -68,19 +81,24 @@ interface Attempt {
 async function decide(attempt: Attempt, authentic: Authentic): Promise<Result<AttestReply, Refusal>> {
   const { deps, evidence } = attempt;
   const reference = await policyInForce(deps);
-  if (!authentic.verified.ok) return refuseEvidence(attempt, authentic, authentic.verified.fault, reference.policy);
-  const { quote } = authentic.verified.value;
   const parsed = parseEventLog(evidence.eventLog);
+  const boot = { ...authentic, log: parsed.ok ? evidence.eventLog.slice(0, parsed.value.length) : evidence.eventLog };
+  if (!authentic.verified.ok) return refuseEvidence(attempt, boot, authentic.verified.fault, reference.policy);
+  const { quote } = authentic.verified.value;
   const log = parsed.ok ? reconcile(deps.crypto, parsed.value, quote) : parsed;
   const verdict = appraise(deps.crypto, MEASURED_RULES, { quote, log }, reference);
-  return verdict.good
-    ? grant(attempt, authentic, authentic.verified.value, verdict)
-    : refusePolicy(attempt, authentic, verdict);
+  return verdict.good ? grant(attempt, boot, authentic.verified.value, verdict) : refusePolicy(attempt, boot, verdict);
+}
+
+/** What is kept of the evidence. */
+interface Boot extends Authentic {
+  /** Without padding: of one boot, it would be another log each time. */
+  readonly log: Uint8Array;
 }
 
 async function grant(
   attempt: Attempt,
-  authentic: Authentic,
+  boot: Boot,
   { quote, healthKey }: VerifiedEvidence,
   verdict: Verdict & { readonly good: true },
 ): Promise<Result<AttestReply, Refusal>> {
@@ -88,7 +106,7 @@ async function grant(
   const { crypto, settings, signer } = deps;
   const hostId = parseHostId(host.id);
   if (!hostId || !host.attestationKey) throw new Error('an active host has an identifier and an attestation key');
-  const evidenceTime = new Date(challenge.expiresAt.getTime() - 1000 * settings.challengeSeconds);
+  const evidenceTime = challenge.issuedAt;
   const certificate = await issueHealthCertificate(crypto, {
     signer: signer.key,
     signerCertificate: signer.certificate,
@@ -114,7 +132,7 @@ async function grant(
     notAfter: new Date(evidenceTime.getTime() + 1000 * settings.certificateSeconds),
   });
   const kept = keep(attempt, verdict, 'good');
-  const recorded = await record(attempt, authentic, { kind: 'good', certificate }, kept);
+  const recorded = await record(attempt, boot, { kind: 'good', certificate: { ...certificate, evidenceTime } }, kept);
   if (!recorded.ok) return recorded;
   const life = certificate.notAfter.getTime() - at.getTime();
   return ok({
@@ -128,11 +146,11 @@ async function grant(
 
 async function refusePolicy(
   attempt: Attempt,
-  authentic: Authentic,
+  boot: Boot,
   verdict: Verdict & { readonly good: false },
 ): Promise<Result<AttestReply, Refusal>> {
   const kept = keep(attempt, verdict, 'policy-denied');
-  const recorded = await record(attempt, authentic, { kind: 'refused' }, kept);
+  const recorded = await record(attempt, boot, { kind: 'refused' }, kept);
   if (!recorded.ok) return recorded;
   const detail = 'the evidence is authentic, and the policy refuses it; an administrator finds why under the trace id';
   return { ok: false, fault: { code: 'policy-denied', detail, subStatus: kept.subStatus } };
@@ -140,24 +158,31 @@ async function refusePolicy(
 
 async function refuseEvidence(
   attempt: Attempt,
-  authentic: Authentic,
+  boot: Boot,
   fault: Fault,
   policy: AttestationPolicy,
 ): Promise<Result<AttestReply, Refusal>> {
   const judged = { policyVersion: policy.version, policyDigest: policyDigest(attempt.deps.crypto, policy) };
   const kept = keep(attempt, { findings: [findingOf(fault)], ...judged }, 'evidence-refused');
-  const recorded = await record(attempt, authentic, { kind: 'refused' }, kept);
+  const recorded = await record(attempt, boot, { kind: LATE.has(fault.code) ? 'late' : 'refused' }, kept);
   return recorded.ok ? { ok: false, fault: evidenceRefused(fault) } : recorded;
 }
 
-/** One transaction: the challenge is used up, the verdict kept, and the certificate entered or the outstanding ones revoked. */
+/**
+ * The quote holds, and its counters are before those that were accepted last: a request that was delayed or sent again on its
+ * way, or one from before the TPM was cleared. It shows nothing bad about the host as it is, whose certificates stand on later
+ * evidence; so it is refused and used up, and whoever holds back a request cannot put a good host out of service with it.
+ */
+const LATE: ReadonlySet<string> = new Set(['quote-reset-count', 'quote-restart-count', 'quote-clock']);
+
+/** One transaction: the challenge is used up, the verdict kept, and the certificate entered or, unless it came late, the outstanding ones revoked. */
 async function record(
   attempt: Attempt,
-  authentic: Authentic,
-  outcome: Attestation['outcome'],
+  boot: Boot,
+  outcome: AttestationOutcome,
   kept: KeptVerdict,
 ): Promise<Result<void, Refusal>> {
-  const { deps, host, challenge, evidence, at, traceId } = attempt;
+  const { deps, host, challenge, at, traceId } = attempt;
   if (!host.attestationKey) throw new Error('an active host has an attestation key');
   const recorded = await deps.store.recordAttestation({
     challengeHash: challenge.id,
@@ -167,9 +192,9 @@ async function record(
     at,
     outcome,
     verdict: keptAsJson(kept),
-    pcrs: authentic.pcrs,
-    counters: authentic.counters,
-    log: evidence.eventLog,
+    pcrs: boot.pcrs,
+    counters: boot.counters,
+    log: boot.log,
     audit: [
       {
         at,
@@ -192,7 +217,7 @@ async function record(
   const { policyVersion, policyDigest: digest } = kept;
   const findings = [findingOf(fault)];
   const refused = keep(attempt, { findings, policyVersion, policyDigest: digest }, 'evidence-refused');
-  const again = await record(attempt, authentic, { kind: 'refused' }, refused);
+  const again = await record(attempt, boot, { kind: 'late' }, refused);
   return again.ok ? { ok: false, fault: evidenceRefused(fault) } : again;
 }
 

@@ -74,7 +74,9 @@ export function authenticate(deps: AttestationDeps, host: HostRecord, evidence: 
   return ok({
     counters: quote.value.counters,
     pcrs: [...quote.value.pcrs].map(([index, value]) => ({ index, value: toHex(value) })),
-    verified: healthKey.ok ? ok({ quote: quotedBoot(quote.value), healthKey: healthKey.value }) : healthKey,
+    verified: healthKey.ok
+      ? ok({ quote: quotedBoot(quote.value, host.counters), healthKey: healthKey.value })
+      : healthKey,
   });
 }
 
@@ -85,7 +87,14 @@ function signedCounters(attest: Uint8Array): TpmCounters {
   return { resetCount, restartCount, clock, firmwareVersion };
 }
 
-function quotedBoot(quote: VerifiedQuote): QuotedBoot {
+function quotedBoot(quote: VerifiedQuote, previous: TpmCounters | null): QuotedBoot {
   const { bank, indices } = quote.selection;
-  return { bank, indices, pcr: (index) => quote.pcr(index), clock: { ...quote.counters, safe: quote.clockSafe } };
+  const { firmwareVersion, ...clock } = quote.counters;
+  return {
+    bank,
+    indices,
+    pcr: (index) => quote.pcr(index),
+    clock: { ...clock, safe: quote.clockSafe },
+    firmware: { version: firmwareVersion, ...(previous && { previous: previous.firmwareVersion }) },
+  };
 }

@@ -16,12 +16,16 @@ export async function ensurePolicy({ store, clock }: Pick<AttestationDeps, 'stor
   await store.setAttestationPolicy({ settings: INITIAL_SETTINGS, expectedVersion: 0, audit }); // another node may be first
 }
 
-/** Policy and baselines of one moment. Throws before `ensurePolicy`. */
+const parsedOf = new WeakMap<object, Reference>();
+
+/** Policy and baselines of one moment, parsed once for each version. Throws before `ensurePolicy`. */
 export async function policyInForce({ store }: Pick<AttestationDeps, 'store'>): Promise<Reference> {
+  const parsed = parsedOf.get(store);
+  if (parsed?.policy.version === (await store.policyVersion())) return parsed;
   const { version, settings, baselines } = await store.attestationPolicy();
   if (settings === null || typeof settings !== 'object') throw new Error('no attestation policy is set');
-  return {
-    policy: expectOk(parseAttestationPolicy({ ...(settings as object), version })),
-    baselines: baselines.map(baselineOf),
-  };
+  const policy = expectOk(parseAttestationPolicy({ ...settings, version }));
+  const reference = { policy, baselines: baselines.map(baselineOf) };
+  parsedOf.set(store, reference);
+  return reference;
 }

@@ -1,8 +1,9 @@
 import { checkedJson, type JsonValue } from '@sekimori/audit-log';
 import type { Finding } from '@sekimori/policy';
-import type { VerdictShape } from '@sekimori/protocol';
+import { FindingShape, type VerdictShape } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import type { VerdictRecord } from '@sekimori/store';
+import { Value } from 'typebox/value';
 
 /** The policy's findings, and those about evidence that never got to the policy: these carry a fault code as sub-status. */
 export type KeptFinding = Omit<Finding, 'subStatus'> & { readonly subStatus: string };
@@ -20,15 +21,37 @@ export interface KeptVerdict {
   readonly policyDigest: string;
 }
 
-/** A finding more than these is not kept: what an operator reads, and what a row takes, is bounded. */
+/** More findings than these, and longer words, are not kept: what an operator reads, and what a row takes, is bounded. */
 const MAX_FINDINGS = 100;
+const MAX_WORDS = 2000;
 
+/** Never throws for what a host sent: what a log says stands in findings, and a refusal must be recorded whatever it says. */
 export function keptAsJson(verdict: KeptVerdict): JsonValue {
-  const bounded = { ...verdict, findings: verdict.findings.slice(0, MAX_FINDINGS) };
-  return JSON.parse(expectOk(checkedJson(bounded as unknown as JsonValue))) as JsonValue;
+  const bounded = { ...verdict, findings: verdict.findings.slice(0, MAX_FINDINGS).map(keptFinding) };
+  return JSON.parse(expectOk(checkedJson(bounded))) as JsonValue;
 }
 
-export function verdictOnWire({ at, logDigest, verdict }: VerdictRecord): VerdictShape {
+/** As operators can be shown it, or at least that there was one. */
+function keptFinding(finding: KeptFinding): KeptFinding {
+  const bounded = boundedWords(finding) as KeptFinding;
+  if (Value.Check(FindingShape, bounded) && checkedJson(bounded).ok) return bounded;
+  const { rule, effect, subStatus } = finding; // ours
+  return { rule, effect, subStatus, detail: 'a finding that cannot be kept as it is' };
+}
+
+function boundedWords(value: unknown): unknown {
+  if (typeof value === 'string') return value.slice(0, MAX_WORDS).toWellFormed();
+  if (Array.isArray(value)) return value.map(boundedWords);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, boundedWords(each)]));
+}
+
+export function verdictOnWire({ at, logDigest, pcrs, verdict }: VerdictRecord): VerdictShape {
   const kept = verdict as unknown as KeptVerdict; // only keptAsJson writes it
-  return { at: at.toISOString(), ...kept, logDigest } as VerdictShape;
+  return {
+    at: at.toISOString(),
+    ...kept,
+    pcrs: pcrs.map(({ index, value }) => ({ index, value })),
+    logDigest,
+  } as VerdictShape;
 }

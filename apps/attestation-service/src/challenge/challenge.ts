@@ -7,7 +7,8 @@ import { fail, type Fault, ok, type Result } from '@sekimori/result';
 const CHALLENGE = struct('Challenge')
   .field('version', constant(u8, 1))
   .field('nonce', bytes(32))
-  .field('expiresAt', u64) // milliseconds since 1970
+  .field('issuedAt', u64) // milliseconds since 1970
+  .field('expiresAt', u64)
   .field('hostId', bytes(16))
   .field('mac', bytes(32));
 
@@ -24,19 +25,26 @@ export interface OpenChallenge {
   /** Hex SHA-256 of the challenge: what is inserted, once, when it is used. */
   readonly id: string;
   readonly bytes: Uint8Array;
+  /** What the life of a certificate counts from, whatever is configured when the challenge comes back. */
+  readonly issuedAt: Date;
   readonly expiresAt: Date;
 }
 
 /** A random challenge for one host. It carries its own MAC, so there is no row until it is used. */
-export function issueChallenge(key: ChallengeKey, hostId: string, expiresAt: Date): OpenChallenge {
+export function issueChallenge(
+  key: ChallengeKey,
+  hostId: string,
+  { issuedAt, expiresAt }: Pick<OpenChallenge, 'issuedAt' | 'expiresAt'>,
+): OpenChallenge {
   const body = {
     version: 1 as const,
     nonce: key.crypto.random(32),
+    issuedAt: BigInt(issuedAt.getTime()),
     expiresAt: BigInt(expiresAt.getTime()),
     hostId: uuidBytes(hostId),
   };
   const challenge = encode(CHALLENGE, { ...body, mac: macOf(key, body) });
-  return { id: toHex(key.crypto.hash('sha256', challenge)), bytes: challenge, expiresAt };
+  return { id: toHex(key.crypto.hash('sha256', challenge)), bytes: challenge, issuedAt, expiresAt };
 }
 
 /** `challenge-refused`: not ours, for another host or service, or ended. Whether it was used is the store's to say. */
@@ -54,7 +62,8 @@ export function checkChallenge(
   const expiresAt = new Date(Number(body.expiresAt));
   if (!(expiresAt.getTime() > expected.at.getTime()))
     return fail('challenge-refused', `it ended at ${expiresAt.toISOString()}`);
-  return ok({ id: toHex(key.crypto.hash('sha256', challenge)), bytes: challenge, expiresAt });
+  const issuedAt = new Date(Number(body.issuedAt));
+  return ok({ id: toHex(key.crypto.hash('sha256', challenge)), bytes: challenge, issuedAt, expiresAt });
 }
 
 function macOf(key: ChallengeKey, body: Omit<Infer<typeof CHALLENGE>, 'mac'>): Uint8Array {
@@ -63,6 +72,7 @@ function macOf(key: ChallengeKey, body: Omit<Infer<typeof CHALLENGE>, 'mac'>): U
     utf8(key.serviceId),
     Uint8Array.of(body.version),
     body.nonce,
+    u64be(body.issuedAt),
     u64be(body.expiresAt),
     body.hostId,
   ];

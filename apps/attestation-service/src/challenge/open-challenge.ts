@@ -19,8 +19,9 @@ export const openChallenge =
     if (host.state === 'pending') return fail('host-not-approved', 'an administrator has not approved the host');
     if (host.state !== 'active') return fail('host-not-active', 'the host has no attestation key yet');
     const { challengeSeconds, serviceId, pcrs } = deps.settings;
-    const expiresAt = new Date(deps.clock.now().getTime() + 1000 * challengeSeconds);
-    const challenge = issueChallenge(deps.challengeKey, host.id, expiresAt);
+    const issuedAt = deps.clock.now();
+    const expiresAt = new Date(issuedAt.getTime() + 1000 * challengeSeconds);
+    const challenge = issueChallenge(deps.challengeKey, host.id, { issuedAt, expiresAt });
     return ok({
       challenge: toBase64Url(challenge.bytes),
       serviceId,

@@ -4,7 +4,8 @@ import type { ActivationReply, HostStatus } from '@sekimori/protocol';
 import { activationProof, AttestationKey, EndorsementKey } from '@sekimori/quote-verifier';
 import { describeFault, expectOk, fail, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
-import { makeCredential } from '@sekimori/tpm2';
+import type { HostRecord } from '@sekimori/store';
+import { type Credential, makeCredential } from '@sekimori/tpm2';
 import type { AttestationDeps } from '../deps.ts';
 import { hostStatus, readBytes, toBase64Url } from '../wire.ts';
 
@@ -18,8 +19,8 @@ type OpenRefusal = RefusalFault<
 >;
 
 /**
- * Encrypts a fresh secret to the approved EK under the Name of the attestation key: only the TPM that holds both can open it
- * (TPM 2.0 Part 1, 24). Neither the secret nor the proof is kept, only the proof's hash.
+ * Encrypts a fresh secret to each endorsement key of the host under the Name of the attestation key: only the TPM that holds them
+ * all can open them (TPM 2.0 Part 1, 24). Neither a secret nor the proof is kept, only the proof's hash.
  */
 export const openActivation =
   (deps: AttestationDeps) =>
@@ -41,13 +42,8 @@ export const openActivation =
         fault: { code: 'attestation-key-refused', detail: describeFault(key.fault), subStatus: [key.fault.code] },
       };
     const { name } = key.value;
-    const ek = expectOk(EndorsementKey.check(deps.crypto, host.endorsementKeys[0].public)); // checked at enrolment
-    const secret = new Secret(deps.crypto.random(32));
-    const credential = makeCredential(deps.crypto, ek.publicArea, name, secret);
-    if (!credential.ok)
-      return { ok: false, fault: { code: 'attestation-key-refused', detail: credential.fault.detail } };
-    const proofHash = toHex(deps.crypto.hash('sha256', activationProof(deps.crypto, secret, host.id, name)));
-    secret.wipe();
+    const made = credentialsFor(deps, host, name);
+    if (!made.ok) return made;
     const at = deps.clock.now();
     const expiresAt = new Date(at.getTime() + 1000 * deps.settings.activationSeconds);
     const opened = await deps.store.openActivation({
@@ -55,16 +51,45 @@ export const openActivation =
       hostId: host.id,
       attestationKey: { public: akPublic.value, name },
       expiresAt,
-      proofHash,
+      proofHash: made.value.proofHash,
     });
     if (!opened.ok) return opened;
     return ok({
       activationId: opened.value.activationId,
-      credentialBlob: toBase64Url(credential.value.credentialBlob),
-      encryptedSecret: toBase64Url(credential.value.encryptedSecret),
+      credentials: made.value.credentials.map(({ credentialBlob, encryptedSecret }) => ({
+        credentialBlob: toBase64Url(credentialBlob),
+        encryptedSecret: toBase64Url(encryptedSecret),
+      })),
       expiresAt: expiresAt.toISOString(),
     });
   };
+
+function credentialsFor(
+  { crypto }: AttestationDeps,
+  host: HostRecord,
+  name: Uint8Array,
+): Result<
+  { readonly credentials: readonly Credential[]; readonly proofHash: string },
+  RefusalFault<'attestation-key-refused'>
+> {
+  const fresh = () => new Secret(crypto.random(32));
+  const [first, ...others] = host.endorsementKeys;
+  const secrets = [fresh(), ...others.map(fresh)] as const;
+  const credentials: Credential[] = [];
+  try {
+    for (const [at, { public: area }] of [first, ...others].entries()) {
+      const ek = expectOk(EndorsementKey.check(crypto, area)); // checked at enrolment
+      const credential = makeCredential(crypto, ek.publicArea, name, secrets[at]!);
+      if (!credential.ok)
+        return { ok: false, fault: { code: 'attestation-key-refused', detail: credential.fault.detail } };
+      credentials.push(credential.value);
+    }
+    const proof = activationProof(crypto, secrets, host.id, name);
+    return ok({ credentials, proofHash: toHex(crypto.hash('sha256', proof)) });
+  } finally {
+    for (const secret of secrets) secret.wipe();
+  }
+}
 
 /** `activation-failed` whatever the reason: the row is used up, and nothing about the secret is told. */
 export const completeActivation =
@@ -90,6 +115,6 @@ export const completeActivation =
       },
     });
     if (!completed.ok)
-      return fail('activation-failed', 'the TPM did not prove that both keys live in it', { cause: completed.fault });
+      return fail('activation-failed', 'the TPM did not prove that all keys live in it', { cause: completed.fault });
     return ok(hostStatus(completed.value));
   };

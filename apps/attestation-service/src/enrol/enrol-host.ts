@@ -1,26 +1,30 @@
 import { sameKey, randomUuid } from '@sekimori/crypto-core';
-import { type Certificate, checkEndorsementCertificate, parseCertificate } from '@sekimori/pki';
+import {
+  type Certificate,
+  checkEndorsementCertificate,
+  type EndorsementOptions,
+  parseCertificate,
+} from '@sekimori/pki';
 import type { EnrolRequest, HostStatus } from '@sekimori/protocol';
 import { EndorsementKey } from '@sekimori/quote-verifier';
 import { describeFault, fail, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
 import type { NewHost } from '@sekimori/store';
 import type { AttestationDeps } from '../deps.ts';
-import { trustedRoots } from '../trust.ts';
+import { tpmTrust } from '../trust.ts';
 import { hostStatus, readFields, readList } from '../wire.ts';
 
 type StoredKey = NewHost['endorsementKeys'][number];
-type Refusal = RefusalFault<
-  'malformed-request' | 'endorsement-key-refused' | 'duplicate-name' | 'duplicate-ek' | 'too-many-pending'
->;
+type Refusal = RefusalFault<'malformed-request' | 'endorsement-key-refused' | 'duplicate-name' | 'duplicate-ek'>;
 
 /**
  * A host asks to be enrolled: its endorsement keys must have the template of an EK, and certificates for exactly these keys that
- * chain to a trusted TPM vendor. It then waits for an administrator, since a certificate says «a genuine TPM», not «this server».
+ * chain to a trusted TPM vendor. It then waits for an administrator, since a certificate says «a genuine TPM», not «this server»:
+ * neither key nor certificate is secret, so whoever asks proves nothing, keeps nothing from others, and is forgotten after a while.
  */
 export const enrolHost =
   (deps: AttestationDeps) =>
-  async (request: EnrolRequest, traceId: string): Promise<Result<HostStatus, Refusal>> => {
+  async (request: EnrolRequest): Promise<Result<HostStatus, Refusal>> => {
     const at = deps.clock.now();
     const sent = readRequest(request);
     if (!sent.ok) return sent;
@@ -30,10 +34,10 @@ export const enrolHost =
       if (!certificate.ok) return refused('an intermediate certificate', certificate.fault);
       intermediates.push(certificate.value);
     }
-    const roots = await trustedRoots(deps);
+    const trust = await tpmTrust(deps);
     const keys: StoredKey[] = [];
     for (const pair of sent.value.endorsementKeys) {
-      const key = checkKey(deps, pair, { roots, intermediates, at });
+      const key = checkKey(deps, pair, { ...trust, intermediates, at });
       if (!key.ok) return key;
       keys.push(key.value);
     }
@@ -46,18 +50,7 @@ export const enrolHost =
       properties: request.properties,
       enrolledAt: at,
     };
-    const enrolled = await deps.store.enrolHost({
-      host,
-      maxPending: deps.settings.maxPendingHosts,
-      audit: {
-        at,
-        kind: 'host.enrolled',
-        actor: 'anyone',
-        subject: `host:${host.id}`,
-        traceId,
-        body: { name: host.name, endorsementKeys: keys.map(({ spkiHash }) => spkiHash) },
-      },
-    });
+    const enrolled = await deps.store.enrolHost({ host, maxPending: deps.settings.maxPendingHosts });
     return enrolled.ok ? ok(hostStatus(enrolled.value)) : enrolled;
   };
 
@@ -83,7 +76,7 @@ function readRequest(
 function checkKey(
   deps: AttestationDeps,
   sent: SentKey,
-  trust: { readonly roots: readonly Certificate[]; readonly intermediates: readonly Certificate[]; readonly at: Date },
+  trust: Pick<EndorsementOptions, 'roots' | 'manufacturersOf' | 'intermediates' | 'at'>,
 ): Result<StoredKey, RefusalFault<'endorsement-key-refused'>> {
   const key = EndorsementKey.check(deps.crypto, sent.public);
   if (!key.ok) return refused('the endorsement key', key.fault);

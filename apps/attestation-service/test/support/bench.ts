@@ -22,6 +22,7 @@ const SETTINGS: AttestationSettings = {
   activationSeconds: 120,
   certificateSeconds: 8 * 3600,
   maxPendingHosts: 10,
+  pendingSeconds: 24 * 3600,
   pcrs: [...QUOTED_PCRS],
   version: '0',
   insecure: [],

@@ -4,7 +4,7 @@ import type { ActivationReply, AttestRequest, BaselineShape, EnrolRequest, HostD
 import { activationProof, evidenceBinding } from '@sekimori/quote-verifier';
 import { expectOk } from '@sekimori/result';
 import { boot, createTlsClient, type Defect, type Evidence, virtualHost, type VirtualHost } from '@sekimori/testkit';
-import { activateCredential } from '@sekimori/tpm2';
+import { activateCredential, type LoadedKey } from '@sekimori/tpm2';
 import { crypto } from './authority.ts';
 import type { Wire } from './wire.ts';
 
@@ -54,14 +54,28 @@ export async function openActivation(wire: Wire, machine: VirtualHost, id: strin
 
 /** What the machine's TPM gives out for the credential. */
 export async function secretOf(machine: VirtualHost, reply: ActivationReply): Promise<Secret> {
-  const credential = { credentialBlob: bytes(reply.credentialBlob), encryptedSecret: bytes(reply.encryptedSecret) };
-  const [ek, ak] = [await machine.endorsementKey(), await machine.attestationKey()];
-  return expectOk(await activateCredential(machine.tpm, ek, ak, credential));
+  const [first] = await secretsOf(machine, reply, [await machine.endorsementKey()]);
+  return first!;
+}
+
+/** The same for these endorsement keys. */
+export async function secretsOf(
+  machine: VirtualHost,
+  { credentials }: ActivationReply,
+  keys: readonly LoadedKey[],
+): Promise<readonly Secret[]> {
+  const secrets: Secret[] = [];
+  for (const [at, key] of keys.entries()) {
+    const { credentialBlob, encryptedSecret } = credentials[at]!;
+    const credential = { credentialBlob: bytes(credentialBlob), encryptedSecret: bytes(encryptedSecret) };
+    secrets.push(expectOk(await activateCredential(machine.tpm, key, await machine.attestationKey(), credential)));
+  }
+  return secrets;
 }
 
 export async function proofOf(machine: VirtualHost, id: string, reply: ActivationReply): Promise<Uint8Array> {
   const { name } = await machine.attestationKey();
-  return activationProof(crypto, await secretOf(machine, reply), id, name);
+  return activationProof(crypto, [await secretOf(machine, reply)], id, name);
 }
 
 /** An enrolled machine, with the key it uses for TLS. */
@@ -140,7 +154,14 @@ export async function attest(wire: Wire, host: Host, defect?: Defect) {
 /** The host's present boot becomes a baseline: it is refused once, which brings the evidence. */
 export async function captured(wire: Wire, host: Host, name = 'baseline1'): Promise<BaselineShape> {
   await attest(wire, host);
-  return expectOk(await wire('captureBaseline', { body: { name, hostId: host.id } }));
+  return expectOk(await capture(wire, host, name));
+}
+
+/** The boot of the newest verdict, or of the one named. */
+export async function capture(wire: Wire, { id: hostId }: Pick<Host, 'id'>, name: string, reviewed?: string) {
+  const detail = await wire('showHost', { params: { id: hostId } });
+  const traceId = reviewed ?? (detail.ok ? detail.value.verdicts[0]?.traceId : undefined) ?? 'none';
+  return wire('captureBaseline', { body: { name, hostId, traceId } });
 }
 
 /** Active, and good as it is booted now. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromUtf8, utf8 } from '@sekimori/bytes';
@@ -90,8 +90,13 @@ export async function makeFolder(config: object = {}): Promise<ServiceFolder> {
     ca: pem(ca.certificate.der),
     token,
     credentials: { authorization: `Bearer ${token.use(fromUtf8)}` },
-    secrets: [tls.key, challengeKey, token],
+    secrets: [tls.key, challengeKey, token, await keyIn(join(keyFolder, 'attestation-signer.key'))],
   };
+}
+
+/** PKCS#8, as it stands behind two bytes of the key store. */
+async function keyIn(file: string): Promise<Secret> {
+  return new Secret((await readFile(file)).subarray(2));
 }
 
 export interface Answer {
@@ -131,7 +136,7 @@ export async function startService(
     await close();
     expect(secrets.some((secret) => showsSecret(log.join(''), secret))).toBe(false);
   });
-  const call: (route: never, input: never) => Promise<never> = (route, input) => client.call(route, input);
+  const call = client.call.bind(client) as unknown as (route: object, input: object) => Promise<never>;
   return {
     url: running.url,
     clock,

@@ -1,5 +1,6 @@
 import { attestationRoutes as routes, type HostDetail, type HostStatus, type VerdictShape } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
+import { identifierIn } from '../data/identifier.ts';
 import type { Io } from '../io.ts';
 import { type Answer, type CommandFault, type Context, refuse } from '../outcome.ts';
 import { fields, paint, printable, shortTime, type Style, table } from '../output/text.ts';
@@ -51,10 +52,13 @@ export function approveHost(
   options: { readonly fingerprint?: string },
 ): Answer {
   return withServices(data, async (services) => {
-    const found = await findHost(services, host);
+    const given = options.fingerprint === undefined ? undefined : bareHex(options.fingerprint);
+    const found = await findHost(services, host, ({ state, ekFingerprint: shown }) => {
+      return state === 'pending' && (given === undefined || given === shown);
+    });
     if (!found.ok) return found;
     const { id, name, ekFingerprint } = found.value;
-    const compared = options.fingerprint === undefined ? await compare() : bareHex(options.fingerprint);
+    const compared = given ?? (await compare());
     if (compared === undefined)
       return refuse(
         'fingerprint-missing',
@@ -97,14 +101,41 @@ export function revokeHost({ data }: Context, host: string, options: { readonly 
   });
 }
 
-/** By id or name. */
-export async function findHost(services: Services, host: string): Promise<Result<HostStatus, CommandFault>> {
+/** For a machine whose TPM or name comes back: it is enrolled, approved and proven anew. */
+export function removeHost({ data }: Context, host: string): Answer {
+  return withServices(data, async (services) => {
+    const found = await findHost(services, host, ({ state }) => state === 'revoked');
+    if (!found.ok) return found;
+    const { id, name } = found.value;
+    const removed = answered(await services.attestation.call(routes.removeHost, { params: { id } }));
+    if (!removed.ok) return removed;
+    const text = `${name} is removed: its name and its TPM can be enrolled anew`;
+    return ok({ json: removed.value, text, notes: [`It stays revoked, and is shown by its id: ${id}`] });
+  });
+}
+
+/**
+ * By id, if it has the form of one, else by name. Hosts choose their names themselves, and a name belongs to one host from its
+ * approval on only: those that wait may have it too, so the preferred ones come first, and of several none is taken.
+ */
+export async function findHost(
+  services: Services,
+  host: string,
+  preferred: (host: HostStatus) => boolean = ({ state }) => state !== 'pending',
+): Promise<Result<HostStatus, CommandFault>> {
+  const id = identifierIn(host);
+  if (id !== undefined) return answered(await services.attestation.call(routes.showHost, { params: { id } }));
+  const named: HostStatus[] = [];
   for await (const page of hostPages(services)) {
     if (!page.ok) return page;
-    const found = page.value.find(({ id, name }) => id === host || name === host);
-    if (found) return ok(found);
+    named.push(...page.value.filter(({ name }) => name === host));
   }
-  return refuse('unknown-host', `there is no host ${printable(host)}`, "see 'sekimori host list'");
+  const first = named.filter(preferred);
+  const [found, ...others] = first.length > 0 ? first : named;
+  if (!found) return refuse('unknown-host', `there is no host ${printable(host)}`, "see 'sekimori host list'");
+  if (others.length === 0) return ok(found);
+  const ids = [found, ...others].map((each) => `${each.id} (${each.state}, EK ${each.ekFingerprint})`).join(', ');
+  return refuse('ambiguous-name', `${host} is the name of several hosts: ${ids}`, 'name the one you mean by its id');
 }
 
 async function* hostPages({ attestation }: Services): AsyncGenerator<Result<readonly HostStatus[], CommandFault>> {
@@ -115,23 +146,29 @@ async function* hostPages({ attestation }: Services): AsyncGenerator<Result<read
     yield page.ok ? ok(page.value.hosts) : page;
     if (!page.ok) return;
     const { hosts } = page.value;
-    after = hosts.length === PAGE ? hosts.at(-1)?.name : undefined; // pages go by name
+    after = hosts.length === PAGE ? hosts.at(-1)?.id : undefined; // pages go by id
   } while (after !== undefined);
 }
 
 function describeHost(io: Io, host: HostDetail): string {
   const [ek] = host.endorsementKeys;
+  const findings = host.endorsementKeys.flatMap((key) => key.findings);
   const about = fields([
     ['Name', host.name],
     ['State', host.state],
     ['Id', host.id],
     ['EK fingerprint', host.ekFingerprint],
-    ['TPM', ek && `${ek.manufacturer} ${ek.model}, firmware ${host.properties.firmware}`],
+    [
+      'TPM',
+      ek && `${ek.vendor ?? 'unknown vendor'} (${ek.manufacturer}) ${ek.model}, firmware ${host.properties.firmware}`,
+    ],
     ['TPM trusted by', ek?.trustedBy],
+    ['EK certificate', findings.length === 0 ? undefined : findings.join('; ')],
     ['AK name', host.attestationKeyName],
     ['Enrolled', shortTime(host.enrolledAt)],
     ['Approved', host.approvedAt && `${shortTime(host.approvedAt)} by ${host.approvedBy ?? '?'}`],
     ['Revoked', host.revokedAt && shortTime(host.revokedAt)],
+    ['Removed', host.removedAt && shortTime(host.removedAt)],
   ]).replace(
     /^(State +)(.*)$/m,
     (_, label: string, state: HostStatus['state']) => `${label}${paint(io, STATE_STYLE[state], state)}`,
@@ -140,7 +177,7 @@ function describeHost(io: Io, host: HostDetail): string {
   return [about, ...(verdicts.length === 0 ? [] : ['', 'Latest verdicts, newest first', ...verdicts])].join('\n');
 }
 
-function describeVerdict(io: Io, verdict: VerdictShape): readonly string[] {
+export function describeVerdict(io: Pick<Io, 'colours'>, verdict: VerdictShape): readonly string[] {
   const word = paint(io, verdict.good ? 'green' : 'red', verdict.code);
   const findings = verdict.findings.flatMap((finding) => [
     `    ${paint(io, finding.effect === 'refuse' ? 'red' : 'yellow', finding.subStatus)}  ${printable(finding.detail)}`,

@@ -1,10 +1,11 @@
 import { toBase64Url } from '@sekimori/bytes';
-import { readPem } from '@sekimori/pki';
-import { attestationRoutes as routes } from '@sekimori/protocol';
+import { readPem, tpmVendorName } from '@sekimori/pki';
+import { attestationRoutes as routes, type TpmRootShape } from '@sekimori/protocol';
 import { fail, ok, type Result } from '@sekimori/result';
 import { type Answer, type Context } from '../outcome.ts';
 import { printable } from '../output/text.ts';
 import { readBounded } from './files.ts';
+import { bareHex } from './fingerprint.ts';
 import { answered, withServices } from './services.ts';
 
 const MAX_FILE = 256 * 1024;
@@ -12,7 +13,11 @@ const MAX_FILE = 256 * 1024;
 export function addTpmRoot(
   { data }: Context,
   file: string,
-  options: { readonly vendor: string; readonly insecureSoftwareTpm?: boolean },
+  options: {
+    readonly vendor: string;
+    readonly insecureSoftwareTpm?: boolean;
+    readonly manufacturer?: readonly string[];
+  },
 ): Answer {
   return withServices(data, async ({ attestation }) => {
     const bytes = await readBounded(file, MAX_FILE);
@@ -26,14 +31,16 @@ export function addTpmRoot(
           certificate: toBase64Url(certificate.value),
           vendor: options.vendor,
           ...(options.insecureSoftwareTpm ? { insecureSoftwareTpm: true } : {}),
+          ...(options.manufacturer ? { manufacturers: options.manufacturer.map((id) => id.toLowerCase()) } : {}),
         },
       }),
     );
     if (!added.ok) return added;
     const { vendor, subject, fingerprint, insecure } = added.value;
+    const vouches = `vouches for ${vouchesFor(added.value)}`;
     return ok({
       json: added.value,
-      text: `trusted: ${printable(vendor)}, ${printable(subject)}\n${fingerprint}`,
+      text: `trusted: ${printable(vendor)}, ${printable(subject)}\n${vouches}\n${fingerprint}`,
       notes: insecure ? ['A software TPM protects nothing from root of its machine.'] : [],
     });
   });
@@ -45,14 +52,34 @@ export function listTpmRoots({ data }: Context): Answer {
     if (!reply.ok) return reply;
     const { roots } = reply.value;
     const text = roots
-      .map(({ vendor, subject, fingerprint, insecure }) => {
+      .map((root) => {
+        const { vendor, subject, fingerprint, insecure } = root;
         const warning = insecure ? '  (insecure: a software TPM)' : '';
-        return `${printable(vendor)}${warning}\n  ${printable(subject)}\n  ${fingerprint}`;
+        return `${printable(vendor)}${warning}\n  ${printable(subject)}\n  vouches for ${vouchesFor(root)}\n  ${fingerprint}`;
       })
       .join('\n');
     const notes = roots.length === 0 ? ["No TPM vendor is trusted yet: 'sekimori tpm-root add --help'"] : [];
     return ok({ json: { roots }, text, notes });
   });
+}
+
+export function removeTpmRoot({ data }: Context, fingerprint: string): Answer {
+  return withServices(data, async ({ attestation }) => {
+    const reply = await attestation.call(routes.removeTpmRoot, { params: { fingerprint: bareHex(fingerprint) } });
+    const removed = answered(reply);
+    if (!removed.ok) return removed;
+    const { vendor, subject } = removed.value;
+    return ok({
+      json: removed.value,
+      text: `no longer trusted: ${printable(vendor)}, ${printable(subject)}`,
+      notes: ["Hosts that were enrolled through it stay until they are revoked: 'sekimori host revoke'."],
+    });
+  });
+}
+
+function vouchesFor({ manufacturers, insecure }: TpmRootShape): string {
+  if (!manufacturers) return insecure ? 'every manufacturer, software TPMs too' : 'the known makers of hardware TPMs';
+  return manufacturers.map((id) => `${id} (${tpmVendorName(id) ?? 'unknown'})`).join(', ');
 }
 
 function oneCertificate(bytes: Uint8Array): Result<Uint8Array> {

@@ -55,8 +55,10 @@ async function nextStepOfEnrolment(
   if (!deps.ok) return deps;
   const kept = await host.state.enrolment();
   if (!kept.ok) return kept;
-  const status =
-    kept.value && hostId === undefined ? await enrolmentStatus(deps.value) : await begin(host, deps.value, hostId);
+  const known = kept.value && hostId === undefined ? await enrolmentStatus(deps.value) : undefined;
+  // Nobody approved it in time, and the service has forgotten it.
+  const isForgotten = known?.ok === false && known.fault.code === 'unknown-host';
+  const status = known && !isForgotten ? known : await begin(host, deps.value, hostId);
   return status.ok && status.value.state === 'approved' ? activate(deps.value) : status;
 }
 

@@ -57,7 +57,9 @@ export async function openHgs(clock: Clock = systemClock): Promise<Hgs> {
       expectOk(await administrator.call(attestationRoutes.approveHost, { params: { id }, body: { ekFingerprint } }));
     },
     async captureBaseline(hostId, name) {
-      expectOk(await administrator.call(attestationRoutes.captureBaseline, { body: { hostId, name } }));
+      const { verdicts } = expectOk(await administrator.call(attestationRoutes.showHost, { params: { id: hostId } }));
+      const traceId = verdicts[0]?.traceId ?? 'none';
+      expectOk(await administrator.call(attestationRoutes.captureBaseline, { body: { hostId, name, traceId } }));
     },
     async close() {
       transport.close();

@@ -1,4 +1,5 @@
-import { fromBase64Url, fromHex, toBase64Url } from '@sekimori/bytes';
+import { fromBase64Url, fromHex, toBase64Url, toHex } from '@sekimori/bytes';
+import type { AuditDraft } from '@sekimori/audit-log';
 import { randomUuid } from '@sekimori/crypto-core';
 import { type HealthCertificateFault, VerifiedHealthCertificate } from '@sekimori/health-certificate';
 import { type ReleaseRecord, releaseKeys } from '@sekimori/key-release';
@@ -6,6 +7,7 @@ import type { ReleaseReply, ReleaseRequest } from '@sekimori/protocol';
 import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
 import type { KeyProtectionDeps } from '../deps.ts';
+import { RefusalRecord } from './refusal-record.ts';
 
 type Refusal = RefusalFault<
   'malformed-request' | 'not-ready' | 'health-certificate-refused' | 'client-key-mismatch' | 'protector-refused'
@@ -20,68 +22,97 @@ export interface ReleaseContext {
 
 /**
  * The whole order of checks: health certificate (chain, life, revocation, audience, floor), TLS key, protector structure and
- * signatures, then decryption. What is released is on record, durably, before the answer leaves. A retry is safe: the ingress protector
- * stays good.
+ * signatures, then decryption. What is released is on record, durably, before the answer leaves; between record and answer the
+ * certificate is judged again, by what is known then. A retry is safe: the ingress protector stays good.
  */
-export const release =
-  (deps: KeyProtectionDeps) =>
-  async (request: ReleaseRequest, context: ReleaseContext): Promise<Result<ReleaseReply, Refusal>> => {
+export const release = (deps: KeyProtectionDeps) => {
+  const refusals = new RefusalRecord();
+  return async (request: ReleaseRequest, context: ReleaseContext): Promise<Result<ReleaseReply, Refusal>> => {
     const protector = fromBase64Url(request.protector);
     const [leaf, ...others] = request.healthCertificate.map(fromBase64Url); // what stands above the leaf is pinned here
     const clientKeyHash = fromHex(context.clientKeyHash);
     if (!protector || !leaf || !others.every(Boolean) || !clientKeyHash)
       return fail('malformed-request', 'not base64url');
+
     const at = deps.clock.now();
-    const revocations = deps.revocations.current();
-    if (!revocations.ok) return fail('not-ready', revocations.fault.detail);
-    const { isRevoked, denyIssuedBefore } = revocations.value;
-    const certificate = VerifiedHealthCertificate.verify(deps.crypto, leaf, {
-      signers: deps.signers.map((signer) => ({
-        certificate: signer,
-        ...(denyIssuedBefore ? { denyIssuedBefore } : {}),
-      })),
-      at,
-      audience: deps.settings.audience,
-      minimumLevel: deps.settings.minimumLevel,
-      isRevoked,
-    });
+    const refuse = async (code: Refused, fault: Fault, who: Asker) => {
+      const certificate = toHex(deps.crypto.hash('sha256', leaf));
+      const leftOut = refusals.admit({ certificate, code }, at);
+      if (leftOut !== undefined) await deps.store.appendAudit([entryOf({ at, code, fault, who }, context, leftOut)]);
+      return refusal(code, fault);
+    };
+    const certificate = judge(deps, leaf, at);
     if (!certificate.ok) {
       const { fault } = certificate;
+      if (fault.code === 'revocations-stale') return fail('not-ready', fault.detail);
       if (ANYBODYS.has(fault.code)) return refusal('health-certificate-refused', fault);
-      return refuse(deps, 'health-certificate-refused', fault, { ...context, at });
+      return refuse('health-certificate-refused', fault, {});
     }
     const healthCertificate = certificate.value;
-    const host = healthCertificate.claims.hostId;
+    const { hostId } = healthCertificate.claims;
     const released = await releaseKeys(deps, { healthCertificate, clientKeyHash, protector });
     if (!released.ok) {
-      const code = released.fault.code === 'release-client-key' ? 'client-key-mismatch' : 'protector-refused';
-      return refuse(deps, code, released.fault, { ...context, at, host });
+      const { fault } = released;
+      // Health certificates are no secret: until the TLS key is the one it names, whoever asks is not that host.
+      if (fault.code === 'release-client-key') return refuse('client-key-mismatch', fault, { named: hostId });
+      return refuse('protector-refused', fault, { proven: hostId });
     }
     const { egressProtector, sealedKeys, record } = released.value;
-    await commit(deps, record, { ...context, at });
+    const releaseId = await commit(deps, record, { ...context, at });
+
+    const now = deps.clock.now();
+    const still = judge(deps, leaf, now);
+    if (!still.ok) {
+      const { fault } = still;
+      const code = fault.code === 'revocations-stale' ? 'not-ready' : 'health-certificate-refused';
+      const withheld = { at: now, code, fault, who: { proven: hostId }, withheld: releaseId } as const;
+      await deps.store.appendAudit([entryOf(withheld, context)]);
+      return code === 'not-ready' ? fail(code, fault.detail) : refusal(code, fault);
+    }
     return ok({
       egressProtector: toBase64Url(egressProtector),
       sealedKeys: toBase64Url(sealedKeys),
       traceId: context.traceId,
     });
   };
+};
 
+/** By what is known of revocations at this moment. */
+function judge(
+  { crypto, signers, settings, revocations }: KeyProtectionDeps,
+  leaf: Uint8Array,
+  at: Date,
+): Result<VerifiedHealthCertificate, HealthCertificateFault | Fault<'revocations-stale'>> {
+  const lists = revocations.current();
+  if (!lists.ok) return lists;
+  const { isRevoked, denyIssuedBefore } = lists.value;
+  return VerifiedHealthCertificate.verify(crypto, leaf, {
+    signers: signers.map((signer) => ({ certificate: signer, ...(denyIssuedBefore ? { denyIssuedBefore } : {}) })),
+    at,
+    audience: settings.audience,
+    minimumLevel: settings.minimumLevel,
+    isRevoked,
+  });
+}
+
+/** Answers the id of the release on record. */
 async function commit(
   { crypto, store }: KeyProtectionDeps,
   record: ReleaseRecord,
   { traceId, at }: ReleaseContext & { readonly at: Date },
-): Promise<void> {
-  const { hostId, certificateSerial, guardian, owner, ingressHash, egressHash } = record;
+): Promise<string> {
+  const { hostId, certificateSerial, guardian, owner, protectorId, ingressHash, egressHash } = record;
+  const id = randomUuid(crypto);
   const recorded = await store.recordRelease({
     release: {
-      id: randomUuid(crypto),
+      id,
       at,
       hostId,
       certificateSerial,
       guardianFingerprint: guardian,
       ingressDigest: ingressHash,
       egressDigest: egressHash,
-      details: { owner, traceId },
+      details: { owner, traceId, protectorId },
     },
     audit: {
       at,
@@ -89,14 +120,15 @@ async function commit(
       actor: `host:${hostId}`,
       subject: `protector:${ingressHash}`,
       traceId,
-      body: { certificateSerial, guardian, owner, egress: egressHash },
+      body: { certificateSerial, guardian, owner, protectorId, egress: egressHash },
     },
   });
   if (!recorded.ok) throw new Error(describeFault(recorded.fault)); // a random id that is taken
+  return id;
 }
 
 /** Found before a pinned signer's signature held: anybody can make such a certificate, and it leaves no record. */
-const ANYBODYS: ReadonlySet<HealthCertificateFault['code']> = new Set([
+const ANYBODYS: ReadonlySet<string> = new Set<HealthCertificateFault['code']>([
   'certificate-malformed',
   'certificate-untrusted',
   'certificate-signature',
@@ -104,19 +136,34 @@ const ANYBODYS: ReadonlySet<HealthCertificateFault['code']> = new Set([
 
 type Refused = 'health-certificate-refused' | 'client-key-mismatch' | 'protector-refused';
 
-/** A refusal to who has a certificate of ours is a decision, and is on record. */
-async function refuse(
-  { store }: KeyProtectionDeps,
-  code: Refused,
-  fault: Fault,
-  who: ReleaseContext & { readonly at: Date; readonly host?: string },
-) {
-  const { at, traceId, clientKeyHash, host } = who;
-  const actor = host === undefined ? `tls-key:${clientKeyHash}` : `host:${host}`;
-  await store.appendAudit([
-    { at, kind: 'key.refused', actor, subject: 'protector', traceId, body: { code, subStatus: fault.code } },
-  ]);
-  return refusal(code, fault);
+/** The host that the certificate names, or the one that proved to be it. */
+interface Asker {
+  readonly named?: string;
+  readonly proven?: string;
+}
+
+/** A refusal to who has a certificate of ours is a decision, and is on record. `withheld`: the release that was not answered. */
+function entryOf(
+  refused: {
+    readonly at: Date;
+    readonly code: Refused | 'not-ready';
+    readonly fault: Fault;
+    readonly who: Asker;
+    readonly withheld?: string;
+  },
+  { traceId, clientKeyHash }: ReleaseContext,
+  leftOut?: number,
+): AuditDraft {
+  const { at, code, fault, who, withheld } = refused;
+  const actor = who.proven === undefined ? `tls-key:${clientKeyHash}` : `host:${who.proven}`;
+  const body = {
+    code,
+    subStatus: fault.code,
+    ...(who.named === undefined ? {} : { host: who.named }),
+    ...(withheld === undefined ? {} : { withheld }),
+    ...(leftOut ? { leftOut } : {}),
+  };
+  return { at, kind: 'key.refused', actor, subject: 'protector', traceId, body };
 }
 
 function refusal(code: Refused, fault: Fault) {

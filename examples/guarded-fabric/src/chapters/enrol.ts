@@ -71,11 +71,16 @@ export async function enrolHost(cast: Cast): Promise<{ readonly host: Machine; r
     refused(await attest(host.deps), 'policy-denied/SecureBootSettings'),
   );
   await story.step('the administrator takes this boot as the baseline', async () => {
-    const body = { name: `uki-${cast.run}`, hostId: id };
+    const { verdicts } = granted(await fabric.attestation.call(attestationRoutes.showHost, { params: { id } }));
+    const reviewed = verdicts[0];
+    if (!reviewed) throw new Error('the refused attestation left no verdict');
+    const body = { name: `uki-${cast.run}`, hostId: id, traceId: reviewed.traceId };
     const baseline = granted(await fabric.attestation.call(attestationRoutes.captureBaseline, { body }));
     return {
       value: undefined,
-      lines: [`${baseline.name}: PCRs ${baseline.pcrs.map(({ index }) => index).join(', ')}`],
+      lines: [
+        `${baseline.name}, reviewed under trace ${reviewed.traceId}: PCRs ${baseline.pcrs.map(({ index }) => index).join(', ')}`,
+      ],
     };
   });
   await story.step('attestation: the host gets a health certificate', async () => {
@@ -95,5 +100,5 @@ async function retireOldBaselines({ fabric }: Cast): Promise<void> {
   const { baselines } = granted(await fabric.attestation.call(attestationRoutes.listBaselines));
   for (const { id, state } of baselines)
     if (state === 'active')
-      granted(await fabric.attestation.call(attestationRoutes.retireBaseline, { params: { id } }));
+      granted(await fabric.attestation.call(attestationRoutes.retireBaseline, { params: { id }, body: {} }));
 }

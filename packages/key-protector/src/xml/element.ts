@@ -1,4 +1,5 @@
 import type { Fault } from '@sekimori/result';
+import type { NamespaceScope } from './scope.ts';
 
 /** `xml-malformed`: not a document of the strict subset. `xml-limit`: larger, deeper or with more parts than is read. */
 export type XmlFault = Fault<'xml-malformed' | 'xml-limit'>;
@@ -20,16 +21,25 @@ export interface XmlElement extends XmlName {
   readonly attributes: readonly XmlAttribute[];
   /** Elements and text in document order; two texts never follow each other. */
   readonly children: readonly XmlNode[];
-  /** Prefixes in scope here ('' the default namespace), without `xml`. */
-  readonly scope: ReadonlyMap<string, string>;
+  readonly scope: NamespaceScope;
   /** Of its '<' in the text, after line ends were normalized. */
   readonly offset: number;
 }
 
 export type XmlNode = XmlElement | string;
 
-/** What is read at most. A protector for 64 guardians stays far below. */
-export const XML_LIMITS = { bytes: 1 << 20, depth: 32, elements: 16_384, attributes: 32 } as const;
+/**
+ * What is read at most. A protector for 64 guardians stays far below. `namespaces`: declarations in force at one place;
+ * `namespaceName`: characters of one, since a canonical form repeats it wherever it is used.
+ */
+export const XML_LIMITS = {
+  bytes: 1 << 20,
+  depth: 32,
+  elements: 16_384,
+  attributes: 32,
+  namespaces: 16,
+  namespaceName: 256,
+} as const;
 
 export const XML_NAMESPACE = 'http://www.w3.org/XML/1998/namespace';
 export const XMLNS_NAMESPACE = 'http://www.w3.org/2000/xmlns/';

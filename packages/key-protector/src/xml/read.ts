@@ -11,6 +11,7 @@ import {
   type XmlNode,
   XmlStop,
 } from './element.ts';
+import { NamespaceScope } from './scope.ts';
 
 /**
  * A strict subset of XML 1.0 with namespaces, enough for signed documents: UTF-8 (a byte-order mark may lead), an optional
@@ -52,7 +53,6 @@ const LONGEST_DECLARATION = 256;
 const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:[!-~]*$/;
 const LONGEST_REFERENCE = 10;
 
-const NO_SCOPE: ReadonlyMap<string, string> = new Map();
 const NO_ATTRIBUTES: readonly XmlAttribute[] = [];
 
 const [LESS, GREATER, SLASH, EQUALS, COLON, BANG, QUESTION] = [0x3c, 0x3e, 0x2f, 0x3d, 0x3a, 0x21, 0x3f] as const;
@@ -96,7 +96,7 @@ class XmlReader {
   #tree(): XmlElement {
     const text = this.#text;
     if (text.charCodeAt(this.#at) !== LESS) this.#stop('an element must stand here');
-    const root = this.#startTag(NO_SCOPE);
+    const root = this.#startTag(NamespaceScope.EMPTY);
     if (!root.open) return root.element;
     const stack: OpenElement[] = [root.element];
     let current = root.element;
@@ -122,7 +122,7 @@ class XmlReader {
     }
   }
 
-  #startTag(outer: ReadonlyMap<string, string>): { readonly element: OpenElement; readonly open: boolean } {
+  #startTag(outer: NamespaceScope): { readonly element: OpenElement; readonly open: boolean } {
     const text = this.#text;
     const offset = this.#at++;
     if (++this.#elements > XML_LIMITS.elements)
@@ -184,12 +184,8 @@ class XmlReader {
   }
 
   /** What the declarations among the attributes add. Namespaces in XML 1.0, section 3. */
-  #scopeOf(
-    written: readonly WrittenAttribute[],
-    outer: ReadonlyMap<string, string>,
-    offset: number,
-  ): ReadonlyMap<string, string> {
-    let scope: Map<string, string> | undefined;
+  #scopeOf(written: readonly WrittenAttribute[], outer: NamespaceScope, offset: number): NamespaceScope {
+    let scope = outer;
     for (const attribute of written) {
       const prefix = declaredPrefix(attribute);
       if (prefix === undefined) continue;
@@ -198,18 +194,16 @@ class XmlReader {
       if (prefix === 'xmlns' || uri === XMLNS_NAMESPACE) this.#stop("'xmlns' is not declared", offset);
       if (uri === '' ? prefix !== '' : !ABSOLUTE.test(uri))
         this.#stop(`'${prefix}' is not bound to an absolute namespace name`, offset);
-      scope ??= new Map(outer);
-      if (prefix !== 'xml') scope.set(prefix, uri);
+      if (uri.length > XML_LIMITS.namespaceName) this.#stop('a namespace name that is too long', offset, 'xml-limit');
+      if (prefix !== 'xml') scope = scope.with(prefix, uri);
+      if (scope.size > XML_LIMITS.namespaces)
+        this.#stop(`more than ${XML_LIMITS.namespaces} namespace declarations in force`, offset, 'xml-limit');
     }
-    return scope ?? outer;
+    return scope;
   }
 
   /** The attributes proper. Two of one name are refused, by their written and by their expanded names. */
-  #resolved(
-    written: readonly WrittenAttribute[],
-    scope: ReadonlyMap<string, string>,
-    offset: number,
-  ): readonly XmlAttribute[] {
+  #resolved(written: readonly WrittenAttribute[], scope: NamespaceScope, offset: number): readonly XmlAttribute[] {
     const attributes: XmlAttribute[] = [];
     for (const [index, attribute] of written.entries()) {
       for (let before = 0; before < index; before++)
@@ -225,7 +219,7 @@ class XmlReader {
     return attributes;
   }
 
-  #namespaceOf(prefix: string, scope: ReadonlyMap<string, string>, offset: number): string {
+  #namespaceOf(prefix: string, scope: NamespaceScope, offset: number): string {
     const uri = prefix === 'xml' ? XML_NAMESPACE : scope.get(prefix);
     if (uri === undefined) this.#stop(`the prefix '${prefix}' is not bound`, offset);
     return uri;

@@ -1,9 +1,9 @@
 import { fail, ok } from '@sekimori/result';
-import { type Activation, type ActivationStore, transitions } from '@sekimori/store';
+import { type Activation, type ActivationStore, OPEN_ACTIVATIONS, transitions } from '@sekimori/store';
 import type { Append } from '../audit.ts';
 import type { Database } from '../database.ts';
 import type { ActivationRow, AttestationTables } from '../tables.ts';
-import { hostBy, updateHost } from './host-rows.ts';
+import { bind, holdersOf, hostBy, updateHost } from './host-rows.ts';
 
 export function sqlActivations(
   database: Database<AttestationTables>,
@@ -23,7 +23,17 @@ export function sqlActivations(
           ak_name: attestationKey.name,
           expires_at: expiresAt.getTime(),
         };
-        await tables.deleteFrom('activation').where('host_id', '=', hostId).execute();
+        await tables
+          .deleteFrom('activation')
+          .where('host_id', '=', hostId)
+          .where('ak_name', '=', attestationKey.name)
+          .execute();
+        const kept = tables.selectFrom('activation').select('id').where('host_id', '=', hostId);
+        const latest = kept
+          .orderBy('expires_at', 'desc')
+          .orderBy('id')
+          .limit(OPEN_ACTIVATIONS - 1);
+        await tables.deleteFrom('activation').where('host_id', '=', hostId).where('id', 'not in', latest).execute();
         await tables.insertInto('activation').values(row).execute();
         return ok(activationOf(row));
       }),
@@ -44,12 +54,23 @@ export function sqlActivations(
           .executeTakeFirst();
         if (row === undefined) return fail('unknown-activation', 'no such activation is open');
         const holder = tables.selectFrom('host').select('id').where('ak_name', '=', row.ak_name);
+        const host = await hostBy(tables, 'id', row.host_id);
+        const holders = await holdersOf(tables, host?.endorsementKeys ?? []);
         const next = transitions.activate({ ...activationOf(row), proofHash: row.proof_hash }, command, {
-          host: await hostBy(tables, 'id', row.host_id),
-          keyTaken: (await holder.executeTakeFirst()) !== undefined,
+          host,
+          keyTaken: (await holder.where('removed_at', 'is', null).executeTakeFirst()) !== undefined,
+          endorsementKeyTaken: holders.some(({ id }) => id !== row.host_id),
         });
-        if (next.ok) await updateHost(tables, next.value);
-        await append(tables, next.ok ? command.audit.completed : command.audit.failed);
+        if (next.ok) {
+          await tables.deleteFrom('activation').where('host_id', '=', row.host_id).execute();
+          await updateHost(tables, next.value);
+          await bind(tables, next.value);
+          await append(tables, command.audit.completed);
+          return next;
+        }
+        const failed = transitions.failActivation(host, command.at);
+        if (failed) await updateHost(tables, failed);
+        if (failed) await append(tables, command.audit.failed);
         return next; // a fault commits too: the activation is gone
       }),
   };

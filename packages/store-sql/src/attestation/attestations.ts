@@ -4,12 +4,13 @@ import { fail, ok } from '@sekimori/result';
 import {
   type AttestationLog,
   CLOCK_GRACE_MILLIS,
+  KEPT_VERDICTS,
   type QuotedPcr,
   type VerdictRecord,
   pageLimit,
   transitions,
 } from '@sekimori/store';
-import type { Selectable } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { Append } from '../audit.ts';
 import type { Database } from '../database.ts';
 import type { AttestationTables, VerdictColumns } from '../tables.ts';
@@ -46,6 +47,7 @@ export function sqlAttestations(
             .values({
               serial: certificate.serial,
               host_id: hostId,
+              evidence_at: certificate.evidenceTime.getTime(),
               not_after: certificate.notAfter.getTime(),
               der: certificate.der,
               revoked: 0,
@@ -56,7 +58,7 @@ export function sqlAttestations(
           .values({
             host_id: hostId,
             at: at.getTime(),
-            outcome: outcome.kind,
+            outcome: certificate ? 'good' : 'refused',
             certificate_serial: certificate?.serial ?? null,
             verdict: canonicalJson(command.verdict),
             pcrs: canonicalJson(command.pcrs.map(({ index, value }) => ({ index, value }))),
@@ -66,13 +68,20 @@ export function sqlAttestations(
           })
           .returning('id')
           .executeTakeFirstOrThrow();
+        await trimVerdicts(tables, hostId);
         await updateHost(tables, next.value);
-        const revoked = certificate ? [] : await revokeCertificates(tables, hostId, at);
+        const revoked = outcome.kind !== 'refused' ? [] : await revokeCertificates(tables, hostId, at);
         if (revoked.length > 0) await countRevocation(tables);
         await append(tables, ...command.audit);
         return ok({ verdictId, revoked });
       });
     },
+
+    isChallengeUsed: (challengeHash) =>
+      database.read(async (tables) => {
+        const found = tables.selectFrom('used_challenge').select('hash').where('hash', '=', challengeHash);
+        return (await found.executeTakeFirst()) !== undefined;
+      }),
 
     verdicts: (hostId, limit) =>
       database.read(async (tables) => {
@@ -107,23 +116,18 @@ export function sqlAttestations(
     revocations: (at) =>
       database.read(async (tables) => {
         const state = await tables.selectFrom('service_state').selectAll().executeTakeFirstOrThrow();
-        const certificates = await tables
-          .selectFrom('certificate')
-          .select('serial')
-          .where('revoked', '=', 1)
-          .where('not_after', '>', at.getTime() - CLOCK_GRACE_MILLIS)
-          .orderBy('serial')
+        // Two queries, each by an index: most hosts are neither.
+        const revoked = await tables.selectFrom('host').select('id').where('state', '=', 'revoked').execute();
+        const denials = await tables
+          .selectFrom('denial')
+          .select(['host_id', 'before'])
+          .where('until', '>', at.getTime() - CLOCK_GRACE_MILLIS)
           .execute();
-        const hosts = await tables
-          .selectFrom('host')
-          .select('id')
-          .where('state', '=', 'revoked')
-          .orderBy('id')
-          .execute();
+        const hosts = new Map<string, Date | null>(denials.map((row) => [row.host_id, new Date(row.before)]));
+        for (const { id } of revoked) hosts.set(id, null);
         return {
           number: state.revocation_number,
-          serials: certificates.map(({ serial }) => serial),
-          hosts: hosts.map(({ id }) => id),
+          hosts: [...hosts].map(([id, before]) => ({ id, before })).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
           denyIssuedBefore: time(state.deny_issued_before),
         };
       }),
@@ -153,7 +157,40 @@ export function sqlAttestations(
           .executeTakeFirstOrThrow();
         return Number(numDeletedRows);
       }),
+
+    pruneCertificates: ({ at, limit }) =>
+      database.write(async (tables) => {
+        const old = tables
+          .selectFrom('certificate')
+          .select('serial')
+          .where('not_after', '<=', at.getTime() - CLOCK_GRACE_MILLIS)
+          .limit(pageLimit(limit));
+        const { numDeletedRows } = await tables
+          .deleteFrom('certificate')
+          .where('serial', 'in', old)
+          .executeTakeFirstOrThrow();
+        return Number(numDeletedRows);
+      }),
   };
+}
+
+/** Keeps the newest of the host, and the logs that somebody's are about. */
+async function trimVerdicts(tables: Kysely<AttestationTables>, hostId: string): Promise<void> {
+  const verdicts = tables.selectFrom('verdict');
+  const newest = verdicts.select('id').where('host_id', '=', hostId).orderBy('id', 'desc').limit(KEPT_VERDICTS);
+  const old = await tables
+    .deleteFrom('verdict')
+    .where('host_id', '=', hostId)
+    .where('id', 'not in', newest)
+    .returning('log_digest')
+    .execute();
+  if (old.length === 0) return;
+  const digests = old.map((row) => row.log_digest);
+  await tables
+    .deleteFrom('boot_log')
+    .where('digest', 'in', digests)
+    .where('digest', 'not in', verdicts.select('log_digest').where('log_digest', 'in', digests))
+    .execute();
 }
 
 function verdictOf(row: Selectable<VerdictColumns>): VerdictRecord {

@@ -1,37 +1,46 @@
 import { fail, ok } from '@sekimori/result';
-import { type HostStore, pageLimit, transitions } from '@sekimori/store';
+import { type HostStore, pageLimit, PENDING_PER_KEY, transitions } from '@sekimori/store';
+import type { Kysely, SelectQueryBuilder } from 'kysely';
 import type { Append } from '../audit.ts';
 import type { Database } from '../database.ts';
-import type { AttestationTables, EndorsementKeyRow } from '../tables.ts';
-import { countRevocation, hostBy, revokeCertificates, updateHost } from './host-rows.ts';
-import { hostOf, hostRow, keyRows } from './rows.ts';
+import type { AttestationTables } from '../tables.ts';
+import { bind, countRevocation, forget, holdersOf, hostBy, revokeCertificates, setBound } from './host-rows.ts';
+import { updateHost, withKeys } from './host-rows.ts';
+import { hostRow, keyRows } from './rows.ts';
 
 export function sqlHosts(database: Database<AttestationTables>, append: Append<AttestationTables>): HostStore {
   return {
     enrolHost: (command) =>
       database.write(async (tables) => {
-        const { host } = command;
-        const named = await hostBy(tables, 'name', host.name);
-        const hashes = host.endorsementKeys.map((key) => key.spkiHash);
-        const holders = tables.selectFrom('endorsement_key').select('host_id').where('spki_hash', 'in', hashes);
-        const waiting = tables.selectFrom('host').select((count) => count.fn.countAll<number>().as('hosts'));
-        const next = transitions.enrol(command, {
-          named,
-          keyHolders: (await holders.execute()).length,
-          pending: (await waiting.where('state', '=', 'pending').executeTakeFirstOrThrow()).hosts,
+        const { name, endorsementKeys } = command.host;
+        const pending = tables.selectFrom('host').where('state', '=', 'pending');
+        const next = transitions.enrol(command.host, {
+          holders: await holdersOf(tables, endorsementKeys),
+          named: await hostBy(tables, 'name', name),
+          waiting: await withKeys(tables, await pending.where('name', '=', name).selectAll().execute()),
         });
-        if (!next.ok || next.value === named) return next;
-        await tables.insertInto('host').values(hostRow(next.value)).execute();
-        await tables.insertInto('endorsement_key').values(keyRows(next.value)).execute();
-        await append(tables, command.audit);
-        return next;
+        if (!next.ok) return next;
+        const { host, isNew } = next.value;
+        if (!isNew) return ok(host);
+        const firstKeys = tables.selectFrom('endorsement_key').select('host_id').where('position', '=', 0);
+        const sameKey = firstKeys.where('spki_hash', '=', host.ekFingerprint);
+        await makeRoom(tables, pending.where('id', 'in', sameKey), PENDING_PER_KEY);
+        await makeRoom(tables, pending, command.maxPending);
+        await tables.insertInto('host').values(hostRow(host)).execute();
+        await tables.insertInto('endorsement_key').values(keyRows(host)).execute();
+        return ok(host);
       }),
 
     approveHost: (command) =>
       database.write(async (tables) => {
-        const next = transitions.approve(await hostBy(tables, 'id', command.id), command);
+        const host = await hostBy(tables, 'id', command.id);
+        const next = transitions.approve(host, command, {
+          nameTaken: host !== undefined && (await hostBy(tables, 'name', host.name)) !== undefined,
+          keyTaken: (await holdersOf(tables, host?.endorsementKeys ?? [])).length > 0,
+        });
         if (!next.ok) return next;
         await updateHost(tables, next.value);
+        await bind(tables, next.value);
         await append(tables, command.audit);
         return next;
       }),
@@ -50,30 +59,57 @@ export function sqlHosts(database: Database<AttestationTables>, append: Append<A
         return ok(next);
       }),
 
+    removeHost: (command) =>
+      database.write(async (tables) => {
+        const host = await hostBy(tables, 'id', command.id);
+        const next = transitions.remove(host, command);
+        if (!next.ok || next.value === host) return next;
+        await updateHost(tables, next.value);
+        await setBound(tables, next.value);
+        await append(tables, command.audit);
+        return next;
+      }),
+
+    prunePendingHosts: ({ enrolledBefore, limit }) =>
+      database.write(async (tables) => {
+        const old = oldest(tables.selectFrom('host').where('state', '=', 'pending'), pageLimit(limit));
+        const hosts = await old.where('enrolled_at', '<', enrolledBefore.getTime()).execute();
+        await forget(tables, hosts);
+        return hosts.length;
+      }),
+
     host: (id) => database.read((tables) => hostBy(tables, 'id', id)),
     hostByName: (name) => database.read((tables) => hostBy(tables, 'name', name)),
 
     countHosts: () =>
       database.read(async (tables) => {
-        const counted = tables.selectFrom('host').select(['state', ({ fn }) => fn.countAll<number | string>().as('count')]);
+        const counted = tables
+          .selectFrom('host')
+          .where('removed_at', 'is', null)
+          .select(['state', ({ fn }) => fn.countAll<number | string>().as('count')]);
         const rows = await counted.groupBy('state').execute();
         const none = { pending: 0, approved: 0, active: 0, revoked: 0 };
         return { ...none, ...Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)])) };
       }),
     hosts: ({ state, after, limit }) =>
       database.read(async (tables) => {
-        let page = tables.selectFrom('host').orderBy('name').limit(pageLimit(limit));
+        let page = tables.selectFrom('host').where('removed_at', 'is', null).orderBy('id').limit(pageLimit(limit));
         if (state !== undefined) page = page.where('state', '=', state);
-        if (after !== undefined) page = page.where('name', '>', after);
-        const rows = await page.selectAll().execute();
-        const keys = await tables
-          .selectFrom('endorsement_key')
-          .selectAll()
-          .where('host_id', 'in', page.select('id'))
-          .orderBy('position')
-          .execute();
-        const keysOf = Map.groupBy(keys, (key: EndorsementKeyRow) => key.host_id);
-        return rows.map((row) => hostOf(row, keysOf.get(row.id) ?? []));
+        if (after !== undefined) page = page.where('id', '>', after);
+        return withKeys(tables, await page.selectAll().execute());
       }),
   };
+}
+
+type Hosts = SelectQueryBuilder<AttestationTables, 'host', object>;
+
+function oldest(hosts: Hosts, limit: number) {
+  return hosts.select('id').orderBy('enrolled_at').orderBy('id').limit(limit);
+}
+
+/** For one more of at most `places`. */
+async function makeRoom(tables: Kysely<AttestationTables>, hosts: Hosts, places: number): Promise<void> {
+  const waiting = await hosts.select(({ fn }) => fn.countAll<number>().as('hosts')).executeTakeFirstOrThrow();
+  const surplus = waiting.hosts - places + 1;
+  if (surplus > 0) await forget(tables, await oldest(hosts, surplus).execute());
 }

@@ -9,11 +9,11 @@ export const ATTESTATION_MIGRATIONS: readonly Migration[] = [
       `
 create table host (
   id text primary key,
-  name text not null unique,
+  name text not null,
   state text not null check (state in ('pending', 'approved', 'active', 'revoked')),
   properties text not null,
   ak_public ${types.bytes},
-  ak_name ${types.bytes} unique,
+  ak_name ${types.bytes},
   reset_count ${types.integer},
   restart_count ${types.integer},
   clock text,
@@ -24,32 +24,47 @@ create table host (
   revoked_at ${types.integer},
   revoked_by text,
   revocation_reason text,
+  removed_at ${types.integer},
+  removed_by text,
+  activation_failed_at ${types.integer},
   verdict_at ${types.integer},
   verdict_outcome text check (verdict_outcome in ('good', 'refused')),
   certificate_not_after ${types.integer},
   check ((ak_public is null) = (ak_name is null)),
   check (state <> 'active' or ak_name is not null),
   check (state not in ('pending', 'approved') or ak_name is null),
-  check ((state = 'revoked') = (revoked_at is not null))
+  check (state not in ('approved', 'active') or approved_at is not null),
+  check (state <> 'pending' or approved_at is null),
+  check ((state = 'revoked') = (revoked_at is not null)),
+  check (removed_at is null or state = 'revoked'),
+  check ((removed_at is null) = (removed_by is null))
 )${types.tableEnd}`,
-      'create index host_state on host (state, name)',
+      // Anyone can make a pending host, so it keeps nothing from others.
+      'create unique index host_name on host (name) where approved_at is not null and removed_at is null',
+      'create unique index host_ak_name on host (ak_name) where removed_at is null',
+      'create index host_state on host (state, id)',
+      "create index host_pending on host (enrolled_at, name) where state = 'pending'",
       `
 create table endorsement_key (
-  spki_hash text primary key check (length(spki_hash) = 64),
   host_id text not null references host,
   position ${types.integer} not null,
+  spki_hash text not null check (length(spki_hash) = 64),
+  bound ${types.integer} not null check (bound in (0, 1)),
   public ${types.bytes} not null,
   certificate ${types.bytes} not null,
-  unique (host_id, position)
+  primary key (host_id, position)
 )${types.tableEnd}`,
+      'create unique index endorsement_key_bound on endorsement_key (spki_hash) where bound = 1',
+      'create index endorsement_key_hash on endorsement_key (spki_hash)',
       `
 create table activation (
   id text primary key,
-  host_id text not null unique references host,
+  host_id text not null references host,
   proof_hash text not null check (length(proof_hash) = 64),
   ak_public ${types.bytes} not null,
   ak_name ${types.bytes} not null,
-  expires_at ${types.integer} not null
+  expires_at ${types.integer} not null,
+  unique (host_id, ak_name)
 )${types.tableEnd}`,
       `
 create table used_challenge (
@@ -66,19 +81,28 @@ create table boot_log (
 create table certificate (
   serial text primary key,
   host_id text not null references host,
+  evidence_at ${types.integer} not null,
   not_after ${types.integer} not null,
   der ${types.bytes} not null,
   revoked ${types.integer} not null check (revoked in (0, 1))
 )${types.tableEnd}`,
       'create index certificate_outstanding on certificate (host_id, not_after) where revoked = 0',
-      'create index certificate_revoked on certificate (not_after) where revoked = 1',
+      'create index certificate_end on certificate (not_after)',
+      // A row for a host, so that the feed need not look at its certificates.
+      `
+create table denial (
+  host_id text primary key references host,
+  before ${types.integer} not null,
+  until ${types.integer} not null
+)${types.tableEnd}`,
+      'create index denial_end on denial (until)',
       `
 create table verdict (
   id ${types.counted},
   host_id text not null references host,
   at ${types.integer} not null,
   outcome text not null check (outcome in ('good', 'refused')),
-  certificate_serial text unique references certificate,
+  certificate_serial text unique,
   verdict text not null,
   pcrs text not null,
   reset_count ${types.integer} not null,
@@ -90,6 +114,7 @@ create table verdict (
   check ((outcome = 'good') = (certificate_serial is not null))
 )${types.tableEnd}`,
       'create index verdict_of_host on verdict (host_id, id)',
+      'create index verdict_of_log on verdict (log_digest)',
       `
 create table baseline (
   id text primary key,
@@ -108,7 +133,8 @@ create table tpm_root (
   vendor text not null,
   added_by text not null,
   added_at ${types.integer} not null,
-  insecure ${types.integer} not null check (insecure in (0, 1))
+  insecure ${types.integer} not null check (insecure in (0, 1)),
+  manufacturers text
 )${types.tableEnd}`,
       `
 create table service_state (

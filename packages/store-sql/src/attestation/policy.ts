@@ -18,6 +18,12 @@ export function sqlPolicy(
   return {
     attestationPolicy: () => database.read(policyIn),
 
+    policyVersion: () =>
+      database.read(async (tables) => {
+        const state = tables.selectFrom('service_state').select('policy_version');
+        return (await state.executeTakeFirstOrThrow()).policy_version;
+      }),
+
     setAttestationPolicy: ({ settings, expectedVersion, audit }) =>
       database.write(async (tables) => {
         const { numUpdatedRows } = await tables

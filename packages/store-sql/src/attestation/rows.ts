@@ -1,5 +1,5 @@
 import { type JsonValue, canonicalJson } from '@sekimori/audit-log';
-import type { HostRecord, NewHost, TpmCounters } from '@sekimori/store';
+import { type HostRecord, type TpmCounters, transitions } from '@sekimori/store';
 import type { EndorsementKeyRow, HostRow } from '../tables.ts';
 
 export const json = (text: string): JsonValue => JSON.parse(text) as JsonValue;
@@ -28,6 +28,9 @@ export function hostOf(row: HostRow, keys: readonly EndorsementKeyRow[]): HostRe
     revokedAt: time(row.revoked_at),
     revokedBy: row.revoked_by,
     revocationReason: row.revocation_reason,
+    removedAt: time(row.removed_at),
+    removedBy: row.removed_by,
+    activationFailedAt: time(row.activation_failed_at),
     lastVerdict:
       row.verdict_at === null || row.verdict_outcome === null
         ? null
@@ -58,17 +61,22 @@ export function hostRow(host: HostRecord): HostRow {
     revoked_at: host.revokedAt?.getTime() ?? null,
     revoked_by: host.revokedBy,
     revocation_reason: host.revocationReason,
+    removed_at: host.removedAt?.getTime() ?? null,
+    removed_by: host.removedBy,
+    activation_failed_at: host.activationFailedAt?.getTime() ?? null,
     verdict_at: host.lastVerdict?.at.getTime() ?? null,
     verdict_outcome: host.lastVerdict?.outcome ?? null,
     certificate_not_after: host.lastVerdict?.certificateNotAfter?.getTime() ?? null,
   };
 }
 
-export function keyRows(host: NewHost): EndorsementKeyRow[] {
+export function keyRows(host: HostRecord): EndorsementKeyRow[] {
+  const bound = transitions.boundKeys(host);
   return host.endorsementKeys.map((key, position) => ({
-    spki_hash: key.spkiHash,
     host_id: host.id,
     position,
+    spki_hash: key.spkiHash,
+    bound: bound.includes(key) ? 1 : 0,
     public: key.public,
     certificate: key.certificate,
   }));

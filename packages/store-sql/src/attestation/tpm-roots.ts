@@ -5,6 +5,7 @@ import type { PolicyStore, TpmRoot } from '@sekimori/store';
 import type { Append } from '../audit.ts';
 import type { Database } from '../database.ts';
 import type { AttestationTables } from '../tables.ts';
+import { json } from './rows.ts';
 
 export function sqlTpmRoots(
   crypto: Hashing,
@@ -21,6 +22,7 @@ export function sqlTpmRoots(
           added_by: root.addedBy,
           added_at: root.addedAt.getTime(),
           insecure: root.insecure ? 1 : 0,
+          manufacturers: root.manufacturers && JSON.stringify(root.manufacturers),
         };
         const { numInsertedOrUpdatedRows: added } = await tables
           .insertInto('tpm_root')
@@ -58,5 +60,6 @@ function rootOf(row: Row): TpmRoot {
     addedBy: row.added_by,
     addedAt: new Date(row.added_at),
     insecure: row.insecure === 1,
+    manufacturers: row.manufacturers === null ? null : (json(row.manufacturers) as readonly string[]),
   };
 }

@@ -1,5 +1,6 @@
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
+import { OPEN_ACTIVATIONS } from '../activations.ts';
 import type { AttestationStore } from '../attestation-store.ts';
 import { aCompletion, aDraft, active, anActivation, approved, enrolled, faultOf, hex } from './fixtures.ts';
 import { keyOf, later, uuid } from './fixtures.ts';
@@ -39,9 +40,9 @@ export function activationsContract(open: () => Promise<AttestationStore>): void
       const wrong = aCompletion(1, { proofHash: hex(2) });
       expect(await store.completeActivation(wrong)).toMatchObject(faultOf('activation-failed'));
       expect(await store.completeActivation(aCompletion(1))).toMatchObject(faultOf('unknown-activation'));
-      expect(await store.host(host.id)).toEqual(host);
+      expect(await store.host(host.id)).toEqual({ ...host, activationFailedAt: later(1000) });
       const kinds = (await store.auditEntries({ after: 0, limit: 10 })).map((entry) => entry.kind);
-      expect(kinds).toEqual(['host.enrolled', 'host.approved', 'host.activation-failed']);
+      expect(kinds).toEqual(['host.approved', 'host.activation-failed']);
     });
 
     it('expire', async () => {
@@ -53,14 +54,43 @@ export function activationsContract(open: () => Promise<AttestationStore>): void
       expect(await store.completeActivation(aCompletion(1))).toMatchObject(faultOf('unknown-activation'));
     });
 
-    it('replace the older one of their host', async () => {
+    it('replace the older one for the same attestation key, and no other', async () => {
       const store = await open();
       await approved(store, 1);
       expectOk(await store.openActivation(anActivation(1)));
-      expectOk(await store.openActivation(anActivation(1, { activationId: uuid(77), attestationKey: keyOf(5) })));
+      expectOk(await store.openActivation(anActivation(1, { activationId: uuid(76), attestationKey: keyOf(5) })));
+      expectOk(await store.openActivation(anActivation(1, { activationId: uuid(77) })));
       expect(await store.completeActivation(aCompletion(1))).toMatchObject(faultOf('unknown-activation'));
+      const wrong = aCompletion(1, { activationId: uuid(76), proofHash: hex(2) });
+      expect(await store.completeActivation(wrong)).toMatchObject(faultOf('activation-failed'));
       const host = expectOk(await store.completeActivation(aCompletion(1, { activationId: uuid(77) })));
-      expect(host.attestationKey).toEqual(keyOf(5));
+      expect(host.attestationKey).toEqual(keyOf(1));
+    });
+
+    it('are so many of one host, the one that ends first gives way, and all end with the first that holds', async () => {
+      const store = await open();
+      await approved(store, 1);
+      const ids = Array.from({ length: OPEN_ACTIVATIONS + 1 }, (_, n) => uuid(500 + n));
+      for (const [n, activationId] of ids.entries()) {
+        const more = { activationId, attestationKey: keyOf(100 + n), expiresAt: later(60_000 + n) };
+        expectOk(await store.openActivation(anActivation(1, more)));
+      }
+      const isOpen = await Promise.all(ids.map(async (id) => (await store.activation(id)) !== undefined));
+      expect(isOpen).toEqual([false, ...Array<boolean>(OPEN_ACTIVATIONS).fill(true)]);
+      expectOk(await store.completeActivation(aCompletion(1, { activationId: ids[2]! })));
+      for (const id of ids) expect(await store.activation(id)).toBeUndefined();
+    });
+
+    it('that fail stand in the audit log once a minute', async () => {
+      const store = await open();
+      await approved(store, 1);
+      for (const millis of [1000, 1001, 60_999, 61_000, 62_000]) {
+        expectOk(await store.openActivation(anActivation(1, { expiresAt: later(120_000) })));
+        await store.completeActivation(aCompletion(1, { proofHash: hex(2), at: later(millis) }));
+      }
+      const kinds = (await store.auditEntries({ after: 0, limit: 20 })).map((entry) => entry.kind);
+      expect(kinds.filter((kind) => kind === 'host.activation-failed')).toHaveLength(2);
+      expect((await store.host(uuid(1)))?.activationFailedAt).toEqual(later(61_000));
     });
 
     it('end with the revocation of their host', async () => {

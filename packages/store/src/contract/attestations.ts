@@ -3,10 +3,11 @@ import type { Hashing } from '@sekimori/audit-log';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import type { AttestationStore } from '../attestation-store.ts';
-import { CLOCK_GRACE_MILLIS } from '../attestations.ts';
+import { CLOCK_GRACE_MILLIS, KEPT_VERDICTS } from '../attestations.ts';
 import { aCertificate, aDraft, active, anAttestation, approved, faultOf, keyOf, later, uuid } from './fixtures.ts';
 
 const REFUSED = { outcome: { kind: 'refused' } } as const;
+const LATE = { outcome: { kind: 'late' } } as const;
 
 export function attestationsContract(crypto: Hashing, open: () => Promise<AttestationStore>): void {
   describe('attestations', () => {
@@ -46,7 +47,9 @@ export function attestationsContract(crypto: Hashing, open: () => Promise<Attest
       await active(store, 1);
       await active(store, 2);
       const { challengeHash } = anAttestation(1, 1);
+      expect(await store.isChallengeUsed(challengeHash)).toBe(false);
       expectOk(await store.recordAttestation(anAttestation(1, 1, REFUSED)));
+      expect(await store.isChallengeUsed(challengeHash)).toBe(true);
       for (const again of [
         anAttestation(2, 1, { challengeHash }),
         anAttestation(2, 1, { challengeHash, ...REFUSED }),
@@ -113,9 +116,11 @@ export function attestationsContract(crypto: Hashing, open: () => Promise<Attest
         { restartCount: 1 },
         { clock: 2n ** 64n - 10n },
       ])
-        expect(await record(back)).toMatchObject(faultOf('counters-went-back'));
-      expectOk(await record({ clock: 2n ** 64n - 10n }, REFUSED)); // the refusal itself is recorded,
-      expect((await store.host(uuid(1)))?.counters).toEqual(counters); // and takes nothing back
+        for (const outcome of [{}, REFUSED])
+          expect(await record(back, outcome)).toMatchObject(faultOf('counters-went-back'));
+      const { lastVerdict } = (await store.host(uuid(1)))!;
+      expectOk(await record({ clock: 2n ** 64n - 10n }, LATE)); // that it came late is recorded, and takes nothing back
+      expect(await store.host(uuid(1))).toMatchObject({ counters, lastVerdict });
       for (const on of [
         {},
         { clock: 2n ** 64n - 1n },
@@ -139,7 +144,8 @@ export function attestationsContract(crypto: Hashing, open: () => Promise<Attest
       expect(revoked).toEqual(serials);
       expect(await store.certificateStatus(serials[0]!)).toBe('revoked');
       expect(await store.certificateStatus(aCertificate(4).serial)).toBe('good');
-      expect(await store.revocations(later(2000))).toEqual({ number: 1, serials, hosts: [], denyIssuedBefore: null });
+      const hosts = [{ id: uuid(1), before: later(2000) }]; // one entry, however many certificates
+      expect(await store.revocations(later(2000))).toEqual({ number: 1, hosts, denyIssuedBefore: null });
       expect((await store.host(uuid(1)))?.lastVerdict).toEqual({
         at: later(2000),
         outcome: 'refused',
@@ -150,19 +156,72 @@ export function attestationsContract(crypto: Hashing, open: () => Promise<Attest
       expect((await store.verdicts(uuid(1), 2)).map((verdict) => verdict.outcome)).toEqual(['refused', 'refused']);
     });
 
-    it('of a revoked host do not count: its certificates are revoked with it', async () => {
+    it('that come late are on record, use up their challenge, and revoke nothing', async () => {
+      const store = await open();
+      await active(store, 1);
+      expectOk(await store.recordAttestation(anAttestation(2, 1)));
+      const late = anAttestation(1, 1, LATE);
+      expect(expectOk(await store.recordAttestation(late)).revoked).toEqual([]);
+      expect(await store.recordAttestation(late)).toMatchObject(faultOf('challenge-used'));
+      expect((await store.verdicts(uuid(1), 1))[0]).toMatchObject({ outcome: 'refused', certificateSerial: null });
+      expect(await store.certificateStatus(aCertificate(2).serial)).toBe('good');
+      expect(await store.revocations(later(2000))).toMatchObject({ number: 0, hosts: [] });
+    });
+
+    it('deny the evidence of what they revoke, also where that is newer by the clock of another node', async () => {
+      const store = await open();
+      await active(store, 1);
+      const good = (n: number, evidence: number, notAfter: Date) => {
+        const certificate = aCertificate(n, { evidenceTime: later(evidence), notAfter });
+        return store.recordAttestation(anAttestation(n, 1, { outcome: { kind: 'good', certificate } }));
+      };
+      const [short, long] = [later(100_000), later(900_000)];
+      const denied = async (at: Date) => (await store.revocations(at)).hosts;
+      expectOk(await good(1, 1000, long));
+      expectOk(await good(2, 9000, short));
+      expectOk(await store.recordAttestation(anAttestation(3, 1, REFUSED)));
+      expect(await denied(later(2000))).toEqual([{ id: uuid(1), before: later(9000) }]);
+      expectOk(await good(4, 9500, short));
+      expectOk(await store.recordAttestation(anAttestation(5, 1, { ...REFUSED, at: later(9800) })));
+      const gone = long.getTime() + CLOCK_GRACE_MILLIS; // as long as any of them lives
+      expect(await denied(new Date(gone - 1))).toEqual([{ id: uuid(1), before: later(9800) }]);
+      expect(await denied(new Date(gone))).toEqual([]);
+    });
+
+    it('of a revoked host do not count: it is revoked, whatever becomes of its certificates', async () => {
       const store = await open();
       await active(store, 1);
       expectOk(await store.recordAttestation(anAttestation(1, 1)));
+      expectOk(await store.recordAttestation(anAttestation(2, 1, REFUSED)));
+      expectOk(await store.recordAttestation(anAttestation(3, 1)));
       expectOk(
         await store.revokeHost({ id: uuid(1), by: 'bob', reason: 'lost', at: later(1), audit: aDraft('host.revoked') }),
       );
-      const { serial, notAfter } = aCertificate(1);
+      const { serial, notAfter } = aCertificate(3);
       expect(await store.certificateStatus(serial)).toBe('revoked');
-      expect(await store.revocations(later(1))).toMatchObject({ number: 1, serials: [serial], hosts: [uuid(1)] });
-      const gone = new Date(notAfter.getTime() + CLOCK_GRACE_MILLIS);
-      expect((await store.revocations(new Date(gone.getTime() - 1))).serials).toEqual([serial]);
-      expect((await store.revocations(gone)).serials).toEqual([]);
+      const hosts = [{ id: uuid(1), before: null }];
+      expect(await store.revocations(later(1))).toMatchObject({ number: 2, hosts });
+      expect((await store.revocations(new Date(notAfter.getTime() + CLOCK_GRACE_MILLIS))).hosts).toEqual(hosts);
+    });
+
+    it('are kept as the newest of each host, with the logs that those are about', async () => {
+      const store = await open();
+      await active(store, 1);
+      await active(store, 2);
+      const digestOf = (text: string) => toHex(crypto.hash('sha256', utf8(text)));
+      const common = { log: utf8('common') };
+      expectOk(await store.recordAttestation(anAttestation(100, 2, common)));
+      for (let n = 1; n <= KEPT_VERDICTS; n++)
+        expectOk(await store.recordAttestation(anAttestation(n, 1, n === 1 ? common : { log: utf8(`log ${n}`) })));
+      const before = await store.verdicts(uuid(1), 100);
+      expect(before).toHaveLength(KEPT_VERDICTS);
+      expect(expectOk(await store.recordAttestation(anAttestation(101, 1))).verdictId).toBe(before[0]!.id + 1);
+      expect((await store.verdicts(uuid(1), 100)).slice(1)).toEqual(before.slice(0, -1));
+      expect(await store.evidence(digestOf('common'))).toEqual(common.log); // of the other host
+      expectOk(await store.recordAttestation(anAttestation(102, 1)));
+      expect(await store.evidence(digestOf('log 2'))).toBeUndefined();
+      expect(await store.evidence(digestOf('log 3'))).toEqual(utf8('log 3'));
+      expect(await store.verdicts(uuid(2), 100)).toHaveLength(1);
     });
 
     it('keep a log once', async () => {
@@ -196,6 +255,23 @@ export function attestationsContract(crypto: Hashing, open: () => Promise<Attest
       expect(await store.pruneChallenges({ at: new Date(end + 1), limit: 2 })).toBe(2);
       expect(await store.pruneChallenges({ at: new Date(end + 1), limit: 2 })).toBe(1);
       expect(await store.verdicts(uuid(1), 10)).toHaveLength(3);
+    });
+
+    it('forget certificates well after they ended', async () => {
+      const store = await open();
+      await active(store, 1);
+      for (const n of [1, 2, 3]) {
+        const certificate = aCertificate(n, { notAfter: later(n === 3 ? 9000 : 5000) });
+        expectOk(await store.recordAttestation(anAttestation(n, 1, { outcome: { kind: 'good', certificate } })));
+      }
+      const prune = (millis: number) => store.pruneCertificates({ at: later(millis + CLOCK_GRACE_MILLIS), limit: 1 });
+      expect(await prune(4999)).toBe(0);
+      expect([await prune(5000), await prune(5000), await prune(5000)]).toEqual([1, 1, 0]);
+      expect(await store.certificateStatus(aCertificate(1).serial)).toBe('unknown');
+      expect(await store.certificateStatus(aCertificate(3).serial)).toBe('good');
+      expect((await store.verdicts(uuid(1), 10)).map((verdict) => verdict.certificateSerial)).toContain(
+        aCertificate(1).serial,
+      );
     });
 
     it('write all or nothing', async () => {

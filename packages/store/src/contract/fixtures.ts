@@ -49,7 +49,13 @@ export function aCompletion(n: number, more: Partial<Completion> = {}): Completi
 }
 
 export function aCertificate(n: number, more: Partial<IssuedCertificate> = {}): IssuedCertificate {
-  return { serial: n.toString(16).padStart(32, '0'), notAfter: later(8 * 3_600_000), der: u32be(n), ...more };
+  return {
+    serial: n.toString(16).padStart(32, '0'),
+    evidenceTime: later(1000),
+    notAfter: later(8 * 3_600_000),
+    der: u32be(n),
+    ...more,
+  };
 }
 
 /** The `n`th attestation of host `host`: a challenge, a certificate and a clock of its own. */
@@ -71,7 +77,7 @@ export function anAttestation(n: number, host: number, more: Partial<Attestation
 }
 
 export async function enrolled(store: AttestationStore, n: number): Promise<HostRecord> {
-  return expectOk(await store.enrolHost({ host: aHost(n), maxPending: 100, audit: aDraft('host.enrolled') }));
+  return expectOk(await store.enrolHost({ host: aHost(n), maxPending: 100 }));
 }
 
 export async function approved(store: AttestationStore, n: number): Promise<HostRecord> {
@@ -80,8 +86,17 @@ export async function approved(store: AttestationStore, n: number): Promise<Host
   return expectOk(await store.approveHost({ id, ekFingerprint, by: 'alice', at: later(500), audit }));
 }
 
+export async function revoked(store: AttestationStore, n: number): Promise<HostRecord> {
+  const audit = aDraft('host.revoked');
+  return expectOk(await store.revokeHost({ id: uuid(n), by: 'bob', reason: 'stolen', at: later(3000), audit }));
+}
+
 export async function active(store: AttestationStore, n: number): Promise<HostRecord> {
   await approved(store, n);
+  return activated(store, n);
+}
+
+export async function activated(store: AttestationStore, n: number): Promise<HostRecord> {
   expectOk(await store.openActivation(anActivation(n)));
   return expectOk(await store.completeActivation(aCompletion(n)));
 }

@@ -16,6 +16,7 @@ export function policyContract(crypto: Hashing, open: () => Promise<AttestationS
     it('is empty at first, and its version grows with each change', async () => {
       const store = await open();
       expect(await store.attestationPolicy()).toEqual({ version: 0, settings: null, baselines: [] });
+      expect(await store.policyVersion()).toBe(0);
       const change = { settings: { rules: ['secure-boot'] }, expectedVersion: 0, audit: aDraft('policy.changed') };
       const policy = expectOk(await store.setAttestationPolicy(change));
       expect(policy).toEqual({ version: 1, settings: change.settings, baselines: [] });
@@ -23,6 +24,7 @@ export function policyContract(crypto: Hashing, open: () => Promise<AttestationS
       const added = expectOk(await store.addBaseline(baseline(1)));
       expect(added).toEqual({ ...baseline(1).baseline, retiredAt: null, retiredBy: null });
       expect(await store.attestationPolicy()).toEqual({ version: 2, settings: change.settings, baselines: [added] });
+      expect(await store.policyVersion()).toBe(2);
       expectOk(await store.retireBaseline(retirement(1)));
       expect(await store.attestationPolicy()).toEqual({ version: 3, settings: change.settings, baselines: [] });
     });
@@ -54,12 +56,26 @@ export function policyContract(crypto: Hashing, open: () => Promise<AttestationS
 
     it('knows the TPM roots', async () => {
       const store = await open();
-      const root = { der: utf8('a root'), vendor: 'swtpm', addedBy: 'alice', addedAt: START, insecure: true };
+      const root = {
+        der: utf8('a root'),
+        vendor: 'swtpm',
+        addedBy: 'alice',
+        addedAt: START,
+        insecure: true,
+        manufacturers: null,
+      };
       const added = expectOk(await store.addTpmRoot({ root, audit: aDraft('tpm-root.added') }));
       expect(added).toEqual({ ...root, fingerprint: toHex(crypto.hash('sha256', root.der)) });
       const again = { root: { ...root, insecure: false }, audit: aDraft('tpm-root.added') };
       expect(await store.addTpmRoot(again)).toMatchObject(faultOf('duplicate-root'));
       expect(await store.tpmRoots()).toEqual([added]);
+      const narrow = { ...root, der: utf8('another'), manufacturers: ['53544d20', '49465800'] };
+      const other = expectOk(await store.addTpmRoot({ root: narrow, audit: aDraft('tpm-root.added') }));
+      expect((await store.tpmRoots()).find(({ fingerprint }) => fingerprint === other.fingerprint)).toEqual({
+        ...narrow,
+        fingerprint: other.fingerprint,
+      });
+      expectOk(await store.removeTpmRoot({ fingerprint: other.fingerprint, audit: aDraft('tpm-root.removed') }));
       const removal = { fingerprint: added.fingerprint, audit: aDraft('tpm-root.removed') };
       expect(expectOk(await store.removeTpmRoot(removal))).toEqual(added);
       expect(await store.removeTpmRoot(removal)).toMatchObject(faultOf('unknown-root'));

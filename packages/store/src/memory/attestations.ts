@@ -1,11 +1,11 @@
 import type { Hashing } from '@sekimori/audit-log';
 import { toHex } from '@sekimori/bytes';
 import { fail, ok } from '@sekimori/result';
-import { type AttestationLog, CLOCK_GRACE_MILLIS } from '../attestations.ts';
+import { type AttestationLog, CLOCK_GRACE_MILLIS, KEPT_VERDICTS, type RevokedHost } from '../attestations.ts';
 import { pageLimit } from '../paging.ts';
 import { attest } from '../transitions.ts';
 import type { Append } from './audit.ts';
-import { type State, kept, lives, revokeCertificates } from './state.ts';
+import { type State, byText, kept, lives, revokeCertificates } from './state.ts';
 
 export function memoryAttestations(crypto: Hashing, state: State, append: Append): AttestationLog {
   return {
@@ -21,11 +21,11 @@ export function memoryAttestations(crypto: Hashing, state: State, append: Append
       state.challenges.set(challengeHash, challengeExpiresAt);
       const logDigest = toHex(crypto.hash('sha256', log));
       if (!state.logs.has(logDigest)) state.logs.set(logDigest, structuredClone(log));
-      const verdictId = state.verdicts.length + 1;
+      const verdictId = (state.verdicts.at(-1)?.id ?? 0) + 1;
       const { pcrs, counters } = structuredClone(command);
       state.verdicts.push({
         id: verdictId,
-        outcome: outcome.kind,
+        outcome: outcome.kind === 'good' ? 'good' : 'refused',
         certificateSerial: certificate?.serial ?? null,
         hostId,
         at,
@@ -35,15 +35,17 @@ export function memoryAttestations(crypto: Hashing, state: State, append: Append
         logDigest,
         challengeHash,
       });
+      trimVerdicts(state, hostId);
       state.hosts.set(hostId, structuredClone(next.value));
       if (certificate) {
         state.certificates.set(certificate.serial, { ...certificate, hostId, revoked: false });
         return ok({ verdictId, revoked: [] });
       }
-      const revoked = revokeCertificates(state, hostId, at);
+      const revoked = outcome.kind === 'late' ? [] : revokeCertificates(state, hostId, at);
       if (revoked.length > 0) state.revocationNumber++;
       return ok({ verdictId, revoked });
     },
+    isChallengeUsed: async (challengeHash) => state.challenges.has(challengeHash),
     verdicts: async (hostId, limit) =>
       structuredClone(
         state.verdicts
@@ -59,14 +61,13 @@ export function memoryAttestations(crypto: Hashing, state: State, append: Append
     },
     revocations: async (at) => ({
       number: state.revocationNumber,
-      serials: [...state.certificates.values()]
-        .filter((certificate) => certificate.revoked && lives(certificate, at))
-        .map((certificate) => certificate.serial)
-        .toSorted(),
       hosts: [...state.hosts.values()]
-        .filter((host) => host.state === 'revoked')
-        .map((host) => host.id)
-        .toSorted(),
+        .flatMap((host): RevokedHost[] => {
+          if (host.state === 'revoked') return [{ id: host.id, before: null }];
+          const denied = state.denials.get(host.id);
+          return denied && lives(denied.until, at) ? [{ id: host.id, before: structuredClone(denied.before) }] : [];
+        })
+        .toSorted(byText(({ id }) => id)),
       denyIssuedBefore: structuredClone(state.denyIssuedBefore),
     }),
     denyIssuedBefore: async ({ before, audit }) => {
@@ -84,5 +85,21 @@ export function memoryAttestations(crypto: Hashing, state: State, append: Append
       for (const [hash] of old) state.challenges.delete(hash);
       return old.length;
     },
+    pruneCertificates: async ({ at, limit }) => {
+      const old = [...state.certificates.values()]
+        .filter(({ notAfter }) => !lives(notAfter, at))
+        .slice(0, pageLimit(limit));
+      for (const { serial } of old) state.certificates.delete(serial);
+      return old.length;
+    },
   };
+}
+
+/** Keeps the newest of the host, and the logs that somebody's are about. */
+function trimVerdicts(state: State, hostId: string): void {
+  const old = new Set(state.verdicts.filter((verdict) => verdict.hostId === hostId).slice(0, -KEPT_VERDICTS));
+  if (old.size === 0) return;
+  state.verdicts.splice(0, Infinity, ...state.verdicts.filter((verdict) => !old.has(verdict)));
+  const needed = new Set(state.verdicts.map(({ logDigest }) => logDigest));
+  for (const { logDigest } of old) if (!needed.has(logDigest)) state.logs.delete(logDigest);
 }

@@ -13,6 +13,7 @@ export function memoryPolicy(crypto: Hashing, state: State, append: Append): Pol
     structuredClone({ version: state.policyVersion, settings: state.settings, baselines: active() });
   return {
     attestationPolicy: async () => policy(),
+    policyVersion: async () => state.policyVersion,
     setAttestationPolicy: async ({ settings, expectedVersion, audit }) => {
       if (state.policyVersion !== expectedVersion)
         return fail('policy-changed', `version ${state.policyVersion} is in force, not ${expectedVersion}`);

@@ -1,7 +1,8 @@
 import { type JsonValue, canonicalJson } from '@sekimori/audit-log';
 import type { NewActivation } from '../activations.ts';
-import { CLOCK_GRACE_MILLIS, type IssuedCertificate, type VerdictRecord } from '../attestations.ts';
+import { CLOCK_GRACE_MILLIS, type Denial, type IssuedCertificate, type VerdictRecord } from '../attestations.ts';
 import type { HostRecord } from '../hosts.ts';
+import { denial } from '../transitions.ts';
 import type { BaselineRecord, TpmRoot } from '../policy.ts';
 
 interface CertificateRow extends IssuedCertificate {
@@ -11,13 +12,15 @@ interface CertificateRow extends IssuedCertificate {
 
 export interface State {
   readonly hosts: Map<string, HostRecord>;
-  /** By host: one has at most one. */
+  /** In the order of opening. */
   readonly activations: Map<string, NewActivation>;
   /** Hash of a used challenge -> when it expires. */
   readonly challenges: Map<string, Date>;
   readonly logs: Map<string, Uint8Array>;
   readonly verdicts: VerdictRecord[];
   readonly certificates: Map<string, CertificateRow>;
+  /** By host. */
+  readonly denials: Map<string, Denial>;
   readonly baselines: Map<string, BaselineRecord>;
   readonly tpmRoots: Map<string, TpmRoot>;
   policyVersion: number;
@@ -34,6 +37,7 @@ export function emptyState(): State {
     logs: new Map(),
     verdicts: [],
     certificates: new Map(),
+    denials: new Map(),
     baselines: new Map(),
     tpmRoots: new Map(),
     policyVersion: 0,
@@ -44,16 +48,17 @@ export function emptyState(): State {
 }
 
 /** With grace: a node whose clock is behind may still take it for living. */
-export function lives(certificate: IssuedCertificate, at: Date): boolean {
-  return certificate.notAfter.getTime() + CLOCK_GRACE_MILLIS > at.getTime();
+export function lives(end: Date, at: Date): boolean {
+  return end.getTime() + CLOCK_GRACE_MILLIS > at.getTime();
 }
 
 /** Revokes what of the host still lives; gives the serials. */
 export function revokeCertificates(state: State, hostId: string, at: Date): string[] {
   const outstanding = [...state.certificates.values()].filter(
-    (certificate) => certificate.hostId === hostId && !certificate.revoked && lives(certificate, at),
+    (certificate) => certificate.hostId === hostId && !certificate.revoked && lives(certificate.notAfter, at),
   );
   for (const certificate of outstanding) certificate.revoked = true;
+  if (outstanding.length > 0) state.denials.set(hostId, denial(at, outstanding, state.denials.get(hostId)));
   return outstanding.map((certificate) => certificate.serial).toSorted();
 }
 

@@ -1,0 +1,32 @@
+/**
+ * Prefixes in scope at an element ('' the default namespace), without `xml`. Each declaration is one link to what was in
+ * scope before, so that an element costs what it declares, not what it inherits; `size` bounds each look-up.
+ */
+export class NamespaceScope {
+  static readonly EMPTY: NamespaceScope = new NamespaceScope(undefined, '', '');
+  /** Declarations in force, those that were overridden among them. */
+  readonly size: number;
+  readonly #outer: NamespaceScope | undefined;
+  readonly #prefix: string;
+  readonly #uri: string;
+
+  private constructor(outer: NamespaceScope | undefined, prefix: string, uri: string) {
+    this.#outer = outer;
+    this.#prefix = prefix;
+    this.#uri = uri;
+    this.size = outer ? outer.size + 1 : 0;
+  }
+
+  /** Undefined where the prefix is bound to nothing; the default namespace may be bound to '', which is none. */
+  get(prefix: string): string | undefined {
+    for (let scope: NamespaceScope = this; scope.#outer; scope = scope.#outer)
+      if (scope.#prefix === prefix) return scope.#uri;
+    return undefined;
+  }
+
+  /** The same scope where this is so already. */
+  with(prefix: string, uri: string): NamespaceScope {
+    const same = this.get(prefix) === uri || (uri === '' && this.get(prefix) === undefined);
+    return same ? this : new NamespaceScope(this, prefix, uri);
+  }
+}
