@@ -18,5 +18,8 @@ export async function prune(
     () => store.pruneCertificates(page),
     () => store.prunePendingHosts({ enrolledBefore, limit: AT_ONCE }),
   ])
-    while (signal?.aborted !== true && (await some()) === AT_ONCE);
+    for (;;) {
+      if (signal?.aborted) return;
+      if ((await some()) < AT_ONCE) break;
+    }
 }

@@ -43,6 +43,11 @@ export class Revocations {
       return;
     }
     const statement = verified.value;
+    // Kept, it would outlast every later one that has the right time.
+    if (!(statement.at.getTime() - this.#deps.clock.now().getTime() <= MAX_AGE_SECONDS * 1000)) {
+      logger.warn({ at: statement.at }, 'a revocation statement from the future was refused');
+      return;
+    }
     const seen = await store.seeRevocationNumber(issuer, statement.number);
     // After the last await: another refresh may have brought a newer one in the meantime.
     if (!seen.ok || this.#isOlder(statement)) {

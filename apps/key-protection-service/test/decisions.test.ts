@@ -120,7 +120,7 @@ it('a malleable ingress is recorded under what was signed of it', async () => {
   for (const variant of [protector, spaced]) expect((await bench.release(host, variant)).ok).toBe(true);
   const [one, other] = await bench.store.releases({ after: 0, limit: 10 });
   expect(one?.ingressDigest).not.toBe(other?.ingressDigest);
-  const id = (one?.details as { readonly protectorId: string }).protectorId;
+  const id = (one?.details as { readonly protectorId: string } | undefined)?.protectorId;
   expect(id).toMatch(/^[0-9a-f]{64}$/);
   expect(other?.details).toMatchObject({ protectorId: id });
   expect((await entriesOf(bench.store)).at(-1)).toMatchObject({ body: { protectorId: id } });

@@ -2,11 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expectOk } from '@sekimori/result';
+import { createLogger } from '@sekimori/service-kit';
+import { memoryKeyProtectionStore } from '@sekimori/store';
 import { openKeyProtectionStore } from '@sekimori/store-sql';
-import { createAttestationSigner, START } from '@sekimori/testkit';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { createAttestationSigner, createFixedClock, START } from '@sekimori/testkit';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { aBench, aReadyBench, type Bench, fabric } from './support/bench.ts';
-import { aHost, aProtector, aStatement, crypto, HOST_ID, serverCa } from './support/parties.ts';
+import { Revocations } from '../src/revocations.ts';
+import { aHost, aProtector, aStatement, crypto, HOST_ID, SERVICE_ID, serverCa, signer } from './support/parties.ts';
 
 const host = await aHost();
 const { protector } = await aProtector(fabric.guardian);
@@ -82,7 +85,51 @@ describe('without a fresh revocation statement nothing is released', () => {
   });
 });
 
+describe('a host that was refused', () => {
+  it.each([
+    ['after', -1, 'released'],
+    ['of the very time of', 0, 'health-certificate-refused'],
+    ['before', 1, 'health-certificate-refused'],
+  ])('by a certificate over evidence %s the refusal', async (_, millis, expected) => {
+    const bench = await aReadyBench();
+    await bench.publish({ number: 2, hosts: [{ id: HOST_ID, before: new Date(START.getTime() + millis) }] });
+    expect(await outcome(bench)).toBe(expected);
+  });
+});
+
 describe('the number never goes back', () => {
+  it('also of two refreshes at the same moment, the later of which ends first', async () => {
+    const clock = createFixedClock();
+    clock.advance(5000);
+    const memory = memoryKeyProtectionStore(crypto);
+    const waiting: (() => void)[] = [];
+    const statements = [
+      await aStatement({ number: 7, at: START }),
+      await aStatement({ number: 7, at: clock.now(), hosts: [{ id: HOST_ID }] }),
+    ];
+    const revocations = new Revocations({
+      crypto,
+      clock,
+      logger: createLogger({ service: 'test', level: 'silent' }),
+      store: {
+        seeRevocationNumber: async (issuer, number) => {
+          await new Promise<void>((resolve) => waiting.push(resolve));
+          return memory.seeRevocationNumber(issuer, number);
+        },
+      },
+      issuer: SERVICE_ID,
+      signers: [signer.key.publicKey],
+      fetchStatement: async () => statements.shift() ?? '',
+    });
+    const [older, newer] = [revocations.refresh(), revocations.refresh()];
+    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    waiting[1]?.();
+    await newer;
+    waiting[0]?.();
+    await older;
+    expect(revocations.ageSeconds).toBe(0);
+    expect(expectOk(revocations.current()).isRevoked({ hostId: HOST_ID, evidenceTime: START }, '0a')).toBe(true);
+  });
   it('a smaller number, or an older statement of the same, is refused', async () => {
     const bench = await aReadyBench();
     await bench.publish({ number: 7, hosts: [{ id: HOST_ID }] });

@@ -181,3 +181,17 @@ describe('what a host wrote', () => {
     expect(words).toHaveLength(240);
   });
 });
+
+describe('a description', () => {
+  it.each(['', 'x', 'xy'])('is cut between characters, after %j', (start) => {
+    const data = utf16(`${start}${'😀'.repeat(300)}`);
+    const [, description] = read(9, EV.EV_IPL, data, utf8('another'));
+    expect(description?.isWellFormed()).toBe(true);
+    expect(Array.from(description ?? '')).toHaveLength(240);
+    expect(description).toMatch(/😀…$/u);
+  });
+  it('of just as many characters as fit is whole', () => {
+    const [, description] = read(9, EV.EV_IPL, utf16('😀'.repeat(233)), utf8('another'));
+    expect(description).toBe(`object ${'😀'.repeat(233)}`);
+  });
+});

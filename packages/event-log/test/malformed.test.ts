@@ -60,7 +60,7 @@ describe('bounds', () => {
 
   it('says where the events end and the padding begins', () => {
     const log = concat(header, event(1, sha256, 0));
-    const lengthOf = (bytes: Uint8Array) => expectOk(parseEventLog(bytes)).length;
+    const lengthOf = (padded: Uint8Array) => expectOk(parseEventLog(padded)).length;
     for (const padding of [0, 1, 4096]) expect(lengthOf(concat(log, new Uint8Array(padding)))).toBe(log.length);
     expect(lengthOf(concat(log, new Uint8Array(16).fill(0xff)))).toBe(log.length); // of which none is an event's
   });

@@ -239,9 +239,11 @@ describe('time, revocation, audience and floors', () => {
   it('certificate-revoked: by host, time of the evidence or serial', async () => {
     const issued = await issue();
     expect(codeOf(issued.der, { isRevoked: ({ hostId }) => hostId === claims.hostId })).toBe('certificate-revoked');
-    const { evidenceTime: at } = claims;
-    expect(codeOf(issued.der, { isRevoked: ({ evidenceTime }) => evidenceTime <= at })).toBe('certificate-revoked');
-    expect(codeOf(issued.der, { isRevoked: ({ evidenceTime }) => evidenceTime < at })).toBe('ok');
+    const { evidenceTime: issuedFor } = claims;
+    expect(codeOf(issued.der, { isRevoked: ({ evidenceTime }) => evidenceTime <= issuedFor })).toBe(
+      'certificate-revoked',
+    );
+    expect(codeOf(issued.der, { isRevoked: ({ evidenceTime }) => evidenceTime < issuedFor })).toBe('ok');
     expect(codeOf(issued.der, { isRevoked: (_, serial) => serial === issued.serial })).toBe('certificate-revoked');
     expect(codeOf(good, { isRevoked: (_, serial) => serial === issued.serial })).toBe('ok');
   });

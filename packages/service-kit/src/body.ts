@@ -22,15 +22,15 @@ export function bodyBudget(
   const small = pool(Math.ceil(bytes * SMALL_SHARE));
   const large = pool(bytes);
   return ({ ip, announced }, answer) => {
-    const { charge, giveBack } = announced !== undefined && announced <= SMALL_BODY ? small : large;
+    const memory = announced !== undefined && announced <= SMALL_BODY ? small : large;
     const network = networkOf(ip);
     let charged = 0;
     answer.once('close', () => {
-      giveBack(network, charged);
+      memory.giveBack(network, charged);
       charged = 0;
     });
     return (more) => {
-      const refused = charge(network, more);
+      const refused = memory.charge(network, more);
       if (!refused) charged += more;
       return refused;
     };

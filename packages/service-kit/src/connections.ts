@@ -57,7 +57,10 @@ export function answerUnreadableRequests(
       return;
     }
     refused.add(socket);
-    if (!mayAsk((socket as Socket).remoteAddress ?? '')) return void socket.destroy();
+    if (!mayAsk((socket as Socket).remoteAddress ?? '')) {
+      socket.destroy();
+      return;
+    }
     const { text, headers, status } = rawProblem({ code: 'malformed-request', detail: detailOf(code) }, logger);
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${text}`);

@@ -144,7 +144,7 @@ describe('a schema that is not ours', () => {
 
   it('rejects where there can be no file', async () => {
     const file = aFile();
-    mkdirSync(file, { recursive: true });
+    mkdirSync(file, { recursive: true, mode: 0o700 });
     await expect(attestation(file)).rejects.toThrow('EISDIR');
   });
 });

@@ -20,7 +20,14 @@ it('keeps its own copy: who changes what came out, or what went in, changes noth
   const host = await enrolled(store, 1);
   host.endorsementKeys[0].public.fill(0);
   host.enrolledAt.setTime(0);
-  const root = { der: Uint8Array.of(1), vendor: 'v', addedBy: 'a', addedAt: new Date(0), insecure: false };
+  const root = {
+    der: Uint8Array.of(1),
+    vendor: 'v',
+    addedBy: 'a',
+    addedAt: new Date(0),
+    insecure: false,
+    manufacturers: null,
+  };
   const audit = { at: new Date(0), kind: 'tpm-root.added', actor: 'a', subject: 's', body: {} };
   expectOk(await store.addTpmRoot({ root, audit }));
   root.der.fill(9);

@@ -176,7 +176,7 @@ function isOfType(schema: Schema, value: unknown): boolean {
 
 const BASE64URL = 'base64url without padding';
 const UUID = '00000000-0000-4000-8000-00000000000a';
-const SAMPLES = ['node1', UUID, 'a'.repeat(64)];
+const SAMPLES = ['node1', UUID, 'a'.repeat(64), '53544d20'];
 
 function sampleOf(schema: Schema): unknown {
   if (schema.anyOf) return sampleOf(schema.anyOf[0] as Schema);

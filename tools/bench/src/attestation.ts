@@ -32,7 +32,8 @@ export const AUDIENCE = 'key-protection.example';
 export const SERVICE_ID = 'attestation.example';
 const HOUR = 3_600_000;
 
-export async function attestation(store: AttestationStore): Promise<Attestation> {
+/** The `n`th host of the store; all boot alike, so the first one's baseline is for all. */
+export async function attestation(store: AttestationStore, n = 0): Promise<Attestation> {
   const clock = createFixedClock();
   const host = await virtualHost({ crypto, boot: boot('uki-snakeoil'), now: clock.now });
   const deps: AttestationDeps = {
@@ -58,7 +59,7 @@ export async function attestation(store: AttestationStore): Promise<Attestation>
   };
   await ensurePolicy(deps);
   const attestationKey = await host.attestationKey();
-  const hostId = await activeHost(store, attestationKey);
+  const hostId = await activeHost(store, attestationKey, n);
   const clientKey = (await crypto.generateKey({ type: 'ec', curve: 'P-256' })).publicKey.spki;
   const healthKeyName = (await host.healthKey()).name;
 
@@ -88,7 +89,7 @@ export async function attestation(store: AttestationStore): Promise<Attestation>
   // With no baseline there is no way to pass; the Evidence is kept all the same, and becomes the baseline.
   const first = await request();
   await attestOnce(first, traceId);
-  expectOk(await captureBaseline(deps)({ name: 'bench', hostId, traceId }, { actor: 'bench', traceId }));
+  if (n === 0) expectOk(await captureBaseline(deps)({ name: 'bench', hostId, traceId }, { actor: 'bench', traceId }));
   const trusted = async (sent: AttestRequest) => expectOk(await attestOnce(sent, traceId));
   const { healthCertificate } = await trusted(await request());
   return {
@@ -110,16 +111,17 @@ export function bytesOf(text: string): Uint8Array {
 async function activeHost(
   store: AttestationStore,
   { tpm2bPublic, name }: { readonly tpm2bPublic: Uint8Array; readonly name: Uint8Array },
+  n: number,
 ): Promise<string> {
   const [id, activationId, spkiHash, proofHash] = [
     randomUuid(crypto),
     randomUuid(crypto),
-    '1'.repeat(64),
+    n.toString(16).padStart(64, '1'),
     '2'.repeat(64),
   ];
   const expiresAt = new Date(START.getTime() + HOUR);
   const endorsementKey = { public: new Uint8Array(1), certificate: new Uint8Array(1), spkiHash };
-  const host = { id, name: 'node1', endorsementKeys: [endorsementKey], properties: {}, enrolledAt: START } as const;
+  const host = { id, name: `node${n}`, endorsementKeys: [endorsementKey], properties: {}, enrolledAt: START } as const;
   expectOk(await store.enrolHost({ host, maxPending: 1 }));
   const approval = { id, ekFingerprint: spkiHash, by: 'bench', at: START, audit: draft('host.approved') };
   expectOk(await store.approveHost(approval));

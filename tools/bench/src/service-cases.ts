@@ -12,7 +12,7 @@ import { createLogger } from '@sekimori/service-kit';
 import { type AttestationStore, memoryAttestationStore, memoryKeyProtectionStore } from '@sekimori/store';
 import { openAttestationStore } from '@sekimori/store-sql';
 import { boot, START } from '@sekimori/testkit';
-import { attestation, AUDIENCE, bytesOf, SERVICE_ID } from './attestation.ts';
+import { attestation, type Attestation, AUDIENCE, bytesOf, SERVICE_ID } from './attestation.ts';
 import {
   bareAgree,
   bareAgreeEphemeral,
@@ -49,19 +49,26 @@ const ATTESTATIONS_TOGETHER = 16;
  * the digests of the replay, signing the health certificate.
  */
 async function attestCase(name: string, store: AttestationStore, concurrency: number): Promise<Case> {
-  const service = await attestation(store);
-  let requests: AttestRequest[] = [];
+  // A service looks at one attestation of a host at a time: those that are together are of as many hosts.
+  const services: Attestation[] = [];
+  while (services.length < concurrency) services.push(await attestation(store, services.length));
+  const [service] = services as [Attestation];
+  let requests: (readonly [Attestation, AttestRequest])[] = [];
   return {
     name,
     concurrency,
     prepare: async (operations) => {
       requests = [];
-      for (let made = 0; made < operations; made++) requests.push(await service.request());
+      for (let made = 0; made < operations; made++) {
+        const next = services[made % concurrency] ?? service;
+        requests.push([next, await next.request()]);
+      }
     },
     subject: () => {
-      const request = requests.pop();
-      if (!request) throw new Error('every attestation needs fresh Evidence');
-      return service.attest(request);
+      const next = requests.pop();
+      if (!next) throw new Error('every attestation needs fresh Evidence');
+      const [sender, request] = next;
+      return sender.attest(request);
     },
     base: inTurn(
       [2, bareVerify(service.sizes.attest)],

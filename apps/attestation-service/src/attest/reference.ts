@@ -24,7 +24,7 @@ export async function policyInForce({ store }: Pick<AttestationDeps, 'store'>): 
   if (parsed?.policy.version === (await store.policyVersion())) return parsed;
   const { version, settings, baselines } = await store.attestationPolicy();
   if (settings === null || typeof settings !== 'object') throw new Error('no attestation policy is set');
-  const policy = expectOk(parseAttestationPolicy({ ...settings, version }));
+  const policy = expectOk(parseAttestationPolicy({ ...(settings as object), version }));
   const reference = { policy, baselines: baselines.map(baselineOf) };
   parsedOf.set(store, reference);
   return reference;

@@ -19,9 +19,8 @@ export class NamespaceScope {
 
   /** Undefined where the prefix is bound to nothing; the default namespace may be bound to '', which is none. */
   get(prefix: string): string | undefined {
-    for (let scope: NamespaceScope = this; scope.#outer; scope = scope.#outer)
-      if (scope.#prefix === prefix) return scope.#uri;
-    return undefined;
+    if (!this.#outer) return undefined;
+    return this.#prefix === prefix ? this.#uri : this.#outer.get(prefix);
   }
 
   /** The same scope where this is so already. */
