@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { HOST_FAULTS } from '../src/index.ts';
+import { loadHostConfig } from '../src/index.ts';
+import { aFolder } from './support/folders.ts';
 
-it('the README lists the faults there are, and no other', () => {
+it('the configuration in the README is one', async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const listed = [...readme.slice(readme.indexOf('## Faults')).matchAll(/^\| `([a-z-]+)` \|/gm)].map(
-    ([, code]) => code,
-  );
-  expect(new Set(listed)).toEqual(new Set(Object.keys(HOST_FAULTS)));
+  const file = join(await aFolder(), 'host.json');
+  writeFileSync(file, /^```json\n(.*?)^```$/ms.exec(readme)?.[1] ?? '');
+  expect(await loadHostConfig({ file, env: {} })).toMatchObject({ ok: true, value: { name: 'node7' } });
 });

@@ -11,7 +11,7 @@ import type { Clock, Logger } from '@sekimori/service-kit';
 import type { KeyProtectionStore } from '@sekimori/store';
 
 /** With a statement older than this nothing is released: it is what makes a revocation work within seconds. */
-export const MAX_AGE_SECONDS = 30;
+const MAX_AGE_SECONDS = 30;
 
 export interface RevocationDeps {
   readonly crypto: Crypto;

@@ -125,3 +125,10 @@ it('a malleable ingress is recorded under what was signed of it', async () => {
   expect(other?.details).toMatchObject({ protectorId: id });
   expect((await entriesOf(bench.store)).at(-1)).toMatchObject({ body: { protectorId: id } });
 });
+
+it('one statement from the future does not lock out those that have the right time', async () => {
+  const bench = await aReadyBench();
+  await bench.publish({ at: new Date(bench.clock.now().getTime() + HOUR) });
+  await bench.publish();
+  expect((await bench.release(host, protector)).ok).toBe(true);
+});

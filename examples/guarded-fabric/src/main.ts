@@ -22,7 +22,7 @@ command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 const options = command.parse().opts<{ data: string; reset?: true; once?: true; json?: true }>();
 
 const folder = resolve(options.data);
-const colours = process.stdout.isTTY === true && !process.env['NO_COLOR'];
+const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
 const narrator = options.json ? silentNarrator : textNarrator((text) => process.stdout.write(text), colours);
 
 const stopping = new AbortController();

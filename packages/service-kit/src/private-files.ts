@@ -40,7 +40,7 @@ export async function writePrivateFile(
 }
 
 /** Names that start so are unfinished files, left behind by a crash. */
-export const TEMPORARY = '.unfinished-';
+const TEMPORARY = '.unfinished-';
 
 /**
  * The content, when nobody else could have read it. Faults: `no-such-file`; `unsafe-file` for a link, for what is no

@@ -14,7 +14,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'sekimori-kps': 'apps/key-protection-service',
 };
 const AT_ONCE = 2;
-const NODE = ['--conditions=@sekimori/source', '--disable-warning=ExperimentalWarning'];
+const NODE = ['--conditions=@sekimori/source'];
 const TIMEOUT = 60_000;
 
 const running = new Set<ChildProcess>();
@@ -33,7 +33,7 @@ describe.concurrent('the ts examples of', () => {
   const examples = [...packages, ...apps]
     .map(({ folder, text }) => ({ folder, blocks: blocksOf(text, 'ts') }))
     .filter(({ blocks }) => blocks.length > 0);
-  it.for(examples)('$folder', { timeout: TIMEOUT }, async ({ folder, blocks }, { expect, skip }) => {
+  it.for(examples)('$folder', { timeout: TIMEOUT }, async ({ folder, blocks }, { skip }) => {
     const missing = (NEEDS[folder] ?? []).filter((program) => spawnSync(program, ['--version']).error !== undefined);
     if (missing.length > 0 && !process.env['CI']) skip(`${missing.join(', ')} is not here`);
     const cwd = join(ROOT, folder);
@@ -60,7 +60,7 @@ describe.concurrent('the ts examples of', () => {
 describe.concurrent('the commands in the READMEs of apps:', () => {
   const lines = apps.flatMap(({ text }) => commandLinesOf(blocksOf(text, 'sh'), Object.keys(PROGRAMS)));
   const byCommand = Map.groupBy(lines, ({ program, words }) => [program, ...words].join(' '));
-  it.for([...byCommand])('%s', { timeout: TIMEOUT }, async ([, [line, ...others]], { expect }) => {
+  it.for([...byCommand])('%s', { timeout: TIMEOUT }, async ([, [line, ...others]]) => {
     const { program, words, options } = line as CommandLine;
     const main = join(ROOT, PROGRAMS[program] ?? '', 'src/main.ts');
     const { status, stdout, stderr } = await node([main, ...words, '--help'], { cwd: ROOT, temporary: tmpdir() });

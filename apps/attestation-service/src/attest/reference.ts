@@ -4,7 +4,7 @@ import { baselineOf } from '../admin/baselines.ts';
 import type { AttestationDeps } from '../deps.ts';
 
 /** What a new service asks of hosts until an administrator says otherwise. */
-export const INITIAL_SETTINGS = { secureBoot: 'required', fullBoot: true } as const satisfies Omit<
+const INITIAL_SETTINGS = { secureBoot: 'required', fullBoot: true } as const satisfies Omit<
   AttestationPolicy,
   'version'
 >;

@@ -99,7 +99,7 @@ async function keyIn(file: string): Promise<Secret> {
   return new Secret((await readFile(file)).subarray(2));
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly text: string;

@@ -3,9 +3,9 @@ import type { Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
 
 type Routes = typeof attestationRoutes;
-export type RouteName = keyof Routes;
+type RouteName = keyof Routes;
 
-export interface Input<R extends Routes[RouteName]> {
+interface Input<R extends Routes[RouteName]> {
   readonly params?: ParamsOf<R>;
   readonly query?: QueryOf<R>;
   readonly body?: BodyOf<R>;

@@ -98,7 +98,7 @@ async function keysIn(folder: string): Promise<readonly Secret[]> {
   return (await Promise.all(files)).map((blob) => new Secret(blob.subarray(2)));
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly json: Readonly<Record<string, unknown>>;
