@@ -9,7 +9,7 @@ import { afterAll } from 'vitest';
 import { adminTokens, createAdminToken, createLogger, createServer, type Handlers, type Limits } from '../src/index.ts';
 import { aPki, type TlsIdentity } from './pki.ts';
 
-export const Note = Type.Object(
+const Note = Type.Object(
   { text: Type.String({ maxLength: 64 }), count: Type.Optional(Type.Integer()) },
   { additionalProperties: false },
 );

@@ -18,7 +18,7 @@ export const LIBRARIES = [
   'policy',
   'key-release',
 ] as const;
-export type Library = (typeof LIBRARIES)[number];
+type Library = (typeof LIBRARIES)[number];
 
 /** What programs stop with: codes in literals, most without a type. By the name of their table. */
 export const PROGRAMS = {

@@ -64,7 +64,7 @@ describe.concurrent('the commands in the READMEs of apps:', () => {
     const { program, words, options } = line as CommandLine;
     const main = join(ROOT, PROGRAMS[program] ?? '', 'src/main.ts');
     const { status, stdout, stderr } = await node([main, ...words, '--help'], { cwd: ROOT, temporary: tmpdir() });
-    expect(status, stderr).toBe(0);
+    expect(status, `--help:\n${stderr}`).toBe(0);
     expect(stdout).toContain([program, ...words].join(' '));
     const used = [...options, ...others.flatMap((other) => other.options)];
     expect(used.filter((option) => !new RegExp(`(?<![\\w-])${option}(?![\\w-])`).test(stdout))).toEqual([]);
