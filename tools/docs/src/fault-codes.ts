@@ -18,7 +18,6 @@ export const LIBRARIES = [
   'policy',
   'key-release',
 ] as const;
-type Library = (typeof LIBRARIES)[number];
 
 /** What programs stop with: codes in literals, most without a type. By the name of their table. */
 export const PROGRAMS = {
