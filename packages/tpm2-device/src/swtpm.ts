@@ -162,6 +162,12 @@ function endWithUs(child: ChildProcess): void {
   });
 }
 
+async function accepts(address: SocketAddress): Promise<boolean> {
+  const socket = await connected(address).catch(() => undefined);
+  socket?.destroy();
+  return socket !== undefined;
+}
+
 class RunningSwtpm implements Swtpm {
   readonly address: SocketAddress;
   readonly socketPath: string | undefined;
@@ -200,9 +206,8 @@ class RunningSwtpm implements Swtpm {
   async ready(): Promise<void> {
     for (let waited = 0; ; waited += 10) {
       if (this.#failed ?? this.#child.exitCode !== null) return this.#giveUp('swtpm did not start');
-      const socket = await connected({ path: this.#controlPath }).catch(() => undefined);
-      socket?.destroy();
-      if (socket) break;
+      // Both, since swtpm listens on one before it listens on the other.
+      if ((await accepts({ path: this.#controlPath })) && (await accepts(this.address))) break;
       if (waited > START_TIMEOUT_MILLIS) return this.#giveUp('swtpm does not listen');
       await sleep(10);
     }
