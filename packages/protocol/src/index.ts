@@ -10,7 +10,27 @@ export {
   ROLES,
   route,
 } from './route.ts';
-export * from './attestation.ts';
+export { attestationRoutes } from './attestation.ts';
+export {
+  ActivationReply,
+  ActivationRequest,
+  AttestReply,
+  AttestRequest,
+  AttestationStatus,
+  AuditPage,
+  BaselineShape,
+  ChallengeReply,
+  EnrolRequest,
+  FindingShape,
+  HostDetail,
+  HostState,
+  HostStatus,
+  PolicyShape,
+  RetireReply,
+  SetPolicyReply,
+  TpmRootShape,
+  VerdictShape,
+} from './attestation-shapes.ts';
 export * from './key-protection.ts';
 export { healthRoutes } from './health.ts';
 export { type AuditEntry, AuditEntryShape, type Checkpoint, CheckpointShape } from './shared.ts';

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { AuditPage } from './attestation.ts';
+import { AuditPage } from './attestation-shapes.ts';
 import { route } from './route.ts';
 import { Bytes, CheckpointShape, HexDigest, Name, SequencePage, strict, Time, Uuid } from './shared.ts';
 
