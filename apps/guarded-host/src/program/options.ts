@@ -2,15 +2,13 @@ import { access } from 'node:fs/promises';
 import { ok, type Result } from '@sekimori/result';
 import type { StartFault } from '@sekimori/service-kit/program';
 import { type HostSettings, loadHostConfig, type TpmAddress } from '../config.ts';
-import type { ProgramOptions } from './commands.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { CommonOptions, Environment } from './command.ts';
 
 const DEFAULT_CONFIG = '/etc/sekimori/host.json';
 
 /** The configuration with the flags over it. */
 export async function settingsFrom(
-  options: ProgramOptions,
+  options: CommonOptions & { readonly name?: string },
   env: Environment,
 ): Promise<Result<HostSettings, StartFault>> {
   const tpm = options.tpm === undefined ? undefined : tpmAddress(options.tpm);

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
-import type { CommandName, ProgramOptions } from './commands.ts';
+import type { CommonOptions, Environment, HostCommand } from './command.ts';
+import { COMMANDS, GROUPS } from './commands.ts';
 import { EXIT, type ExitStatus } from './exit.ts';
 import { PROGRAM } from './name.ts';
 
@@ -23,10 +24,7 @@ More settings: name, stateFolder, tpm.device | tpm.swtpm.socket | tpm.tcp.host a
 `;
 
 /** Parses, runs, and answers the exit status. What a command needs is loaded when it runs, so help comes at once. */
-export async function run(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<ExitStatus> {
+export async function run(args: readonly string[], env: Environment): Promise<ExitStatus> {
   let status: ExitStatus = EXIT.done;
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   const program = new Command(PROGRAM)
@@ -47,34 +45,14 @@ Example:
   ${PROGRAM} attest && ${PROGRAM} status --json
 `,
     );
-  const add = (name: CommandName, summary: string, example: string) =>
-    withCommonOptions(program.command(name))
-      .description(summary)
-      .addHelpText('after', `${EXIT_STATUSES}\nExample:\n  ${example}\n`)
-      .action(async (options: ProgramOptions) => {
-        const { runCommand } = await import('./commands.ts');
-        status = await runCommand(name, options, env);
-      });
-  add(
-    'identity',
-    'Show the endorsement key and the attestation key; with --enrol, enrol this host and complete its activation after approval.',
-    `${PROGRAM} identity --enrol --config /etc/sekimori/host.json`,
-  )
-    .option('--enrol', 'send the platform identifier; after approval, run it again to activate the host')
-    .addOption(
-      new Option('--host-id <ID>', 'with --enrol: take up the enrolment that the service has under this identifier'),
-    )
-    .option('--name <NAME>', 'the name to enrol under, instead of the configured one');
-  add(
-    'attest',
-    'Attest now, and keep the health certificate.',
-    `${PROGRAM} attest --config /etc/sekimori/host.json --json`,
-  );
-  add(
-    'status',
-    "Tell how this host stands, in HGS's names. Changes nothing.",
-    `${PROGRAM} status --json || echo 'not guarded'`,
-  );
+  for (const command of COMMANDS)
+    define(program, command).action(async (...given: unknown[]) => {
+      // The last two arguments that commander hands over are the options and the command.
+      const options = given.at(-2) as CommonOptions;
+      const words = given.slice(0, -2).flat() as (string | undefined)[];
+      const { execute } = await import('./execute.ts');
+      status = await execute(command, { options, args: words.filter((each) => each !== undefined), env });
+    });
   try {
     await program.parseAsync(args, { from: 'user' });
     return status;
@@ -82,6 +60,33 @@ Example:
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
+}
+
+/** Adds a command to the program, with its group where there is none yet. */
+function define(
+  program: Command,
+  { name, summary, example, arguments: args = [], options = [] }: HostCommand,
+): Command {
+  const words = name.split(' ');
+  const own = words.at(-1)!;
+  const command = (words.length === 1 ? program : groupOf(program, words[0]!)).command(own).description(summary);
+  for (const { syntax, about } of args) command.argument(syntax, about);
+  for (const { flags, about, required, parse } of options) {
+    const option = new Option(flags, about).makeOptionMandatory(required === true);
+    command.addOption(parse ? option.argParser(parse) : option);
+  }
+  return withCommonOptions(command).addHelpText('after', `${EXIT_STATUSES}\nExample:\n  ${example}\n`);
+}
+
+function groupOf(program: Command, name: string): Command {
+  const known = program.commands.find((command) => command.name() === name);
+  return (
+    known ??
+    program
+      .command(name)
+      .description(GROUPS[name] ?? '')
+      .helpCommand(false)
+  );
 }
 
 function withCommonOptions(command: Command): Command {

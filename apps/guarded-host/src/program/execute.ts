@@ -1,0 +1,83 @@
+import { OutageError } from '@sekimori/client';
+import { FAULTS } from '@sekimori/protocol';
+import { complain } from '@sekimori/service-kit/program';
+import { connectHost } from '../connect.ts';
+import { asCallFault, HOST_FAULTS } from '../faults.ts';
+import { TpmOutageError } from '../tpm-outage.ts';
+import type { CommandFault, CommandResult, CommonOptions, HostCommand, Invocation } from './command.ts';
+import { EXIT, type ExitStatus } from './exit.ts';
+import { PROGRAM } from './name.ts';
+import { settingsFrom } from './options.ts';
+
+/** Runs one command: data on stdout, talk on stderr. Answers the exit status. */
+export async function execute(command: HostCommand, invocation: Invocation): Promise<ExitStatus> {
+  const { options } = invocation;
+  try {
+    const outcome = await runWithWhatItNeeds(command, invocation);
+    if (!outcome.ok) return failed(outcome.fault, options);
+    const { document, lines, next, status = EXIT.done } = outcome.value;
+    if (options.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    else if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
+    if (next !== undefined && !options.json) process.stderr.write(`${PROGRAM}: next: ${next}\n`);
+    return status;
+  } catch (error) {
+    if (error instanceof OutageError) return failed({ code: 'outage', detail: error.message }, options);
+    if (error instanceof TpmOutageError) return failed({ code: 'tpm-outage', detail: error.message }, options);
+    return failed({ code: 'failed', detail: error instanceof Error ? error.message : String(error) }, options);
+  }
+}
+
+async function runWithWhatItNeeds(command: HostCommand, invocation: Invocation): Promise<CommandResult> {
+  if (command.needs === 'nothing') return (await command.action())(invocation);
+  const settings = await settingsFrom(invocation.options, invocation.env);
+  if (!settings.ok) return settings;
+  if (command.needs === 'settings') return (await command.action())(settings.value, invocation);
+  const host = await connectHost(settings.value);
+  if (!host.ok) return host;
+  try {
+    return await (await command.action())(host.value, invocation);
+  } finally {
+    await host.value.close();
+  }
+}
+
+function failed(fault: CommandFault, { json }: CommonOptions): ExitStatus {
+  const { code, detail } = fault;
+  const call = asCallFault(fault);
+  const { traceId, subStatus } = call ?? {};
+  if (json) process.stdout.write(`${JSON.stringify({ fault: { code, detail, subStatus, traceId } }, null, 2)}\n`);
+  const names = subStatus === undefined || subStatus.length === 0 ? '' : ` (${subStatus.join(', ')})`;
+  const trace = traceId === undefined ? '' : `; trace id ${traceId}`;
+  complain(
+    PROGRAM,
+    call ? `the service refuses: ${code}${names}: ${detail}${trace}` : `${code}: ${detail}`,
+    hintFor(fault),
+  );
+  return statusFor(fault);
+}
+
+function hintFor(fault: CommandFault): string | undefined {
+  if ('hint' in fault) return fault.hint;
+  const known: Readonly<Record<string, string | { readonly todo: string }>> = { ...FAULTS, ...HOST_FAULTS, ...OTHERS };
+  const hint = Object.hasOwn(known, fault.code) ? known[fault.code] : undefined;
+  return typeof hint === 'object' ? hint.todo : hint;
+}
+
+const OTHERS = {
+  'tpm-outage': "is there a TPM, and may this user use it (group 'tss' for /dev/tpmrm0)? Another one: --tpm",
+  'tpm-error': 'the name of the response code stands in TPM 2.0 Library Part 2, 6.6',
+  'pcr-unavailable': 'this TPM has no SHA-256 bank: switch it on in the firmware setup',
+} as const;
+
+function statusFor(fault: CommandFault): ExitStatus {
+  const { code } = fault;
+  if ('exit' in fault && fault.exit !== undefined) return fault.exit;
+  if (asCallFault(fault)) return EXIT.refused;
+  if (code === 'outage') return EXIT.outage;
+  if (code === 'usage' || code.startsWith('config-') || USAGE.has(code)) return EXIT.usage;
+  if (code.startsWith('service-') || code === 'health-certificate-unexpected') return EXIT.refused;
+  return OF_TPM.test(code) ? EXIT.tpm : EXIT.failed;
+}
+
+const USAGE = new Set(['service-not-configured', 'not-enrolled', 'enrolled-otherwise']);
+const OF_TPM = /^(tpm|pcr|endorsement|event-log|health-key|credential)-|^invalid-key$/;
