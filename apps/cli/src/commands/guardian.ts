@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { fromBase64Url } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { keepGuardian, type KnownGuardian, knownGuardians, makeGuardian } from '@sekimori/guardian-files';
 import { parseGuardianMetadata } from '@sekimori/key-protector';
 import { describeFault, ok, type Result } from '@sekimori/result';
 import { readClientFile } from '../data/client-file.ts';
-import { keepGuardian, type KnownGuardian, knownGuardians, makeGuardian } from '../data/guardians.ts';
+import { dataPaths } from '../data/data-folder.ts';
 import { type Answer, type CommandFault, type Context, misuse, refuse } from '../outcome.ts';
 import { paint, printable } from '../output/text.ts';
 import { readBounded } from './files.ts';
@@ -13,7 +14,7 @@ import { bareHex } from './fingerprint.ts';
 const MAX_METADATA = 256 * 1024;
 
 export async function newGuardian({ data, io }: Context, name: string): Answer {
-  const made = await makeGuardian(data, name, io.now());
+  const made = await makeGuardian(dataPaths(data).guardians, name, io.now());
   if (!made.ok) return made;
   const { guardian, file } = made.value;
   return ok({
@@ -27,7 +28,7 @@ export async function newGuardian({ data, io }: Context, name: string): Answer {
 }
 
 export async function listGuardians({ data, io }: Context): Answer {
-  const known = await knownGuardians(data);
+  const known = await knownGuardians(dataPaths(data).guardians);
   if (!known.ok) return known;
   const lines = known.value.map(({ name, own, guardian }) => {
     const called = guardian.name === name ? '' : `, calls itself ${printable(guardian.name)}`;
@@ -69,7 +70,7 @@ export async function importGuardian(
       `${name} was not imported: the guardian has the fingerprint ${fingerprint}, not the one given`,
       'do not trust it before its owner confirms the fingerprint',
     );
-  const kept = await keepGuardian(data, name, metadata.value);
+  const kept = await keepGuardian(dataPaths(data).guardians, name, metadata.value);
   if (!kept.ok) return kept;
   return ok({ json: onePlain(kept.value), text: `guardian ${name}, imported\n${fingerprint}` });
 

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { toHex } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { guardianNamed, knownGuardians, ownGuardian } from '@sekimori/guardian-files';
 import {
   type Guardian,
   newKeyProtector,
@@ -13,7 +14,7 @@ import {
 } from '@sekimori/key-protector';
 import { describeFault, ok, type Result } from '@sekimori/result';
 import { writePrivateFile } from '@sekimori/service-kit/program';
-import { guardianNamed, knownGuardians, ownGuardian } from '../data/guardians.ts';
+import { dataPaths } from '../data/data-folder.ts';
 import { type Answer, type CommandFault, type Context, refuse } from '../outcome.ts';
 import { fields, printable } from '../output/text.ts';
 import { readBounded } from './files.ts';
@@ -30,11 +31,11 @@ export async function makeProtector(
     readonly keyOut?: string;
   },
 ): Answer {
-  const owner = await ownGuardian(data, options.owner);
+  const owner = await ownGuardian(dataPaths(data).guardians, options.owner);
   if (!owner.ok) return owner;
   const guardians: Guardian[] = [];
   for (const name of options.guardian ?? []) {
-    const known = await guardianNamed(data, name);
+    const known = await guardianNamed(dataPaths(data).guardians, name);
     if (!known.ok) return known;
     guardians.push(known.value.guardian);
   }
@@ -65,7 +66,7 @@ export async function showProtector({ data }: Context, file: string): Answer {
   const read = await readProtector(file);
   if (!read.ok) return read;
   const { protector, verified } = read.value;
-  const known = await knownGuardians(data);
+  const known = await knownGuardians(dataPaths(data).guardians);
   const nameHere = ({ fingerprint }: Guardian) =>
     known.ok ? known.value.find(({ guardian }) => guardian.fingerprint === fingerprint)?.name : undefined;
   const { owner, wrappings, signer } = verified;
@@ -109,7 +110,7 @@ export async function openProtector(
   file: string,
   options: { readonly guardian: string; readonly keyOut?: string; readonly insecurePrintKey?: boolean },
 ): Answer {
-  const keys = await ownGuardian(data, options.guardian);
+  const keys = await ownGuardian(dataPaths(data).guardians, options.guardian);
   if (!keys.ok) return keys;
   const read = await readProtector(file);
   if (!read.ok) return read;

@@ -1,5 +1,5 @@
 import { access, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { toHex } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { type KeyName, type KeyStore, parseKeyName, softwareKeyStore } from '@sekimori/hsm';
@@ -10,16 +10,19 @@ import {
   issueGuardian,
   parseGuardianMetadata,
 } from '@sekimori/key-protector';
-import { expectOk, ok, type Result } from '@sekimori/result';
+import { expectOk, type Fault, ok, type Result } from '@sekimori/result';
 import { fileKeyFiles, privateFolder, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
-import { type CommandFault, refuse } from '../outcome.ts';
-import { dataPaths } from './data-folder.ts';
 
 const METADATA = 'guardian.xml';
 const KEYS = 'keys';
 const MAX_METADATA = 256 * 1024;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const UNFINISHED = '.unfinished-';
+
+/** A fault with a way out. `guardian-name`, `guardian-exists`, `unknown-guardian`, `guardian-damaged`, `guardian-not-own`, and those of the files. */
+export interface GuardianFileFault extends Fault {
+  readonly hint?: string;
+}
 
 export interface KnownGuardian {
   /** Of its folder: what the user calls it. */
@@ -32,8 +35,12 @@ export interface KnownGuardian {
 }
 
 /** A guardian of this user with fresh keys, in a folder of its own. Faults: `guardian-name`, `guardian-exists`. */
-export function makeGuardian(data: string, name: string, at: Date): Promise<Result<KnownGuardian, CommandFault>> {
-  return addFolder(data, name, async (folder) => {
+export function makeGuardian(
+  guardians: string,
+  name: string,
+  at: Date,
+): Promise<Result<KnownGuardian, GuardianFileFault>> {
+  return addFolder(guardians, name, async (folder) => {
     expectOk(await privateFolder(join(folder, KEYS)));
     const keys = softwareKeyStore(crypto, await fileKeyFiles(join(folder, KEYS)));
     expectOk(await keys.generate(SIGNING, { use: 'sign', type: 'ec', curve: 'P-256' }));
@@ -46,19 +53,20 @@ export function makeGuardian(data: string, name: string, at: Date): Promise<Resu
 
 /** The public half of somebody's guardian; whoever calls has compared the fingerprint. Faults as `makeGuardian`. */
 export function keepGuardian(
-  data: string,
+  guardians: string,
   name: string,
   metadata: Uint8Array,
-): Promise<Result<KnownGuardian, CommandFault>> {
-  return addFolder(data, name, async () => metadata);
+): Promise<Result<KnownGuardian, GuardianFileFault>> {
+  return addFolder(guardians, name, async () => metadata);
 }
 
-export async function knownGuardians(data: string): Promise<Result<readonly KnownGuardian[], CommandFault>> {
-  const folder = dataPaths(data).guardians;
-  const names = (await exists(folder)) ? (await readdir(folder)).filter((name) => NAME.test(name)).toSorted() : [];
+export async function knownGuardians(guardians: string): Promise<Result<readonly KnownGuardian[], GuardianFileFault>> {
+  const names = (await exists(guardians))
+    ? (await readdir(guardians)).filter((name) => NAME.test(name)).toSorted()
+    : [];
   const known: KnownGuardian[] = [];
   for (const name of names) {
-    const guardian = await guardianNamed(data, name);
+    const guardian = await guardianNamed(guardians, name);
     if (!guardian.ok) return guardian;
     known.push(guardian.value);
   }
@@ -66,8 +74,11 @@ export async function knownGuardians(data: string): Promise<Result<readonly Know
 }
 
 /** `unknown-guardian`, or `guardian-damaged` when its file is not what was written. */
-export async function guardianNamed(data: string, name: string): Promise<Result<KnownGuardian, CommandFault>> {
-  const folder = join(dataPaths(data).guardians, name);
+export async function guardianNamed(
+  guardians: string,
+  name: string,
+): Promise<Result<KnownGuardian, GuardianFileFault>> {
+  const folder = join(guardians, name);
   const unknown = () => refuse('unknown-guardian', `there is no guardian ${name}`, "see 'sekimori guardian list'");
   if (!NAME.test(name))
     return refuse('unknown-guardian', 'that is no name of a guardian', "see 'sekimori guardian list'");
@@ -80,8 +91,8 @@ export async function guardianNamed(data: string, name: string): Promise<Result<
 }
 
 /** With the use of its private keys. `guardian-not-own` when they are not here. */
-export async function ownGuardian(data: string, name: string): Promise<Result<GuardianKeys, CommandFault>> {
-  const known = await guardianNamed(data, name);
+export async function ownGuardian(guardians: string, name: string): Promise<Result<GuardianKeys, GuardianFileFault>> {
+  const known = await guardianNamed(guardians, name);
   if (!known.ok) return known;
   if (!known.value.own)
     return refuse(
@@ -89,7 +100,7 @@ export async function ownGuardian(data: string, name: string): Promise<Result<Gu
       `the private keys of ${name} are not here`,
       "name an own one: see 'sekimori guardian list'",
     );
-  const keys: KeyStore = softwareKeyStore(crypto, await fileKeyFiles(join(dataPaths(data).guardians, name, KEYS)));
+  const keys: KeyStore = softwareKeyStore(crypto, await fileKeyFiles(join(guardians, name, KEYS)));
   const signing = await keys.signingKey(SIGNING);
   if (!signing.ok) return signing;
   const agreement = await keys.agreementKey(ENCRYPTION);
@@ -102,25 +113,25 @@ const ENCRYPTION: KeyName = expectOk(parseKeyName('encryption'));
 
 /** The folder appears whole or not at all; `fill` puts in what is beside the metadata, and answers that. */
 async function addFolder(
-  data: string,
+  guardians: string,
   name: string,
   fill: (folder: string) => Promise<Uint8Array>,
-): Promise<Result<KnownGuardian, CommandFault>> {
+): Promise<Result<KnownGuardian, GuardianFileFault>> {
   if (!NAME.test(name))
     return refuse(
       'guardian-name',
       'a name has letters, digits, dots, hyphens and underscores; at most 63',
       'choose another name',
     );
-  for (const folder of [data, dataPaths(data).guardians]) {
+  for (const folder of [dirname(guardians), guardians]) {
     const safe = await privateFolder(folder);
     if (!safe.ok) return safe;
   }
-  const final = join(dataPaths(data).guardians, name);
+  const final = join(guardians, name);
   const taken = () =>
     refuse('guardian-exists', `there is a guardian ${name} already, and it was not changed`, 'choose another name');
   if (await exists(final)) return taken();
-  const staging = join(dataPaths(data).guardians, `${UNFINISHED}${toHex(crypto.random(8))}`);
+  const staging = join(guardians, `${UNFINISHED}${toHex(crypto.random(8))}`);
   try {
     expectOk(await privateFolder(staging));
     await writePrivateFile(join(staging, METADATA), await fill(staging));
@@ -130,7 +141,15 @@ async function addFolder(
     if (['ENOTEMPTY', 'EEXIST'].includes((error as { readonly code?: string }).code ?? '')) return taken(); // another was faster
     throw error;
   }
-  return guardianNamed(data, name);
+  return guardianNamed(guardians, name);
+}
+
+function refuse(
+  code: string,
+  detail: string,
+  hint?: string,
+): { readonly ok: false; readonly fault: GuardianFileFault } {
+  return { ok: false, fault: { code, detail, ...(hint === undefined ? {} : { hint }) } };
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,0 +1,9 @@
+export {
+  guardianNamed,
+  type GuardianFileFault,
+  keepGuardian,
+  type KnownGuardian,
+  knownGuardians,
+  makeGuardian,
+  ownGuardian,
+} from './guardian-files.ts';
