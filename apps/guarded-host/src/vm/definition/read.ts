@@ -1,0 +1,97 @@
+import { fromUtf8 } from '@sekimori/bytes';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { Value } from 'typebox/value';
+import { type Document, isNode, LineCounter, type Node, parseDocument } from 'yaml';
+import { VmDefinition } from './schema.ts';
+
+const MAX_BYTES = 64 * 1024;
+
+/** A definition with where each part of it stands, so that a message can name the line. */
+export interface ReadDefinition {
+  readonly definition: VmDefinition;
+  /** Of a path like ['disks', 0, 'mode']; where there is no such part, of the nearest one above it. From 1. */
+  lineOf(path: readonly (string | number)[]): number;
+}
+
+/**
+ * YAML 1.2 or JSON, without aliases, tags of its own and duplicate keys. `vm-definition-invalid` names the line.
+ */
+export function readVmDefinition(bytes: Uint8Array): Result<ReadDefinition, Fault<'vm-definition-invalid'>> {
+  if (bytes.length > MAX_BYTES) return invalid(1, `more than ${MAX_BYTES} bytes`);
+  const text = fromUtf8(bytes);
+  if (text === undefined) return invalid(1, 'not well-formed UTF-8');
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    strict: true,
+    uniqueKeys: true,
+    version: '1.2',
+    logLevel: 'error',
+  });
+  const [trouble] = [...document.errors, ...document.warnings];
+  if (trouble) return invalid(lines.linePos(trouble.pos[0]).line, trouble.message.split('\n')[0] ?? 'not YAML');
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 0 });
+  } catch {
+    return invalid(1, 'aliases are not for definitions'); // what else `toJS` could refuse was refused above
+  }
+  const lineOf = (path: readonly (string | number)[]) => lineIn(document, lines, path);
+  if (!Value.Check(VmDefinition, value)) {
+    const { path, message } = firstError(value);
+    const place = path.length === 0 ? '' : `${path.join('.')} `;
+    return invalid(lineOf(path), `${place}${message}`);
+  }
+  const names = value.disks.map(({ name }) => name);
+  const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
+  if (twice >= 0) return invalid(lineOf(['disks', twice, 'name']), `two disks are named ${names[twice]}`);
+  const withoutTap = value.networks?.findIndex(({ type, tap }) => (type === 'tap') !== (tap !== undefined)) ?? -1;
+  if (withoutTap >= 0)
+    return invalid(lineOf(['networks', withoutTap]), "a network of type 'tap', and no other, names its tap device");
+  return ok({ definition: value, lineOf });
+}
+
+function firstError(value: unknown): { readonly path: readonly (string | number)[]; readonly message: string } {
+  const errors = Value.Errors(VmDefinition, value);
+  // of a union each branch complains; what is said of the union itself is what a person understands
+  const [first] = errors;
+  if (!first) return { path: [], message: 'is not what the schema says' };
+  const path = first.instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  if (first.keyword === 'boolean') return { path, message: 'is not known here' }; // no further properties
+  if (first.keyword === 'required') {
+    const [missing] = (first.params as { readonly requiredProperties?: readonly string[] }).requiredProperties ?? [];
+    return { path, message: `has no ${missing ?? 'value'}` };
+  }
+  const allowed = (
+    errors.filter((error) => error.instancePath === first.instancePath) as readonly {
+      readonly keyword: string;
+      readonly params: { readonly allowedValue?: unknown };
+    }[]
+  ).flatMap(({ keyword, params }) => (keyword === 'const' ? [String(params.allowedValue)] : []));
+  return { path, message: allowed.length > 1 ? `must be one of ${allowed.join(', ')}` : first.message };
+}
+
+function lineIn(document: Document, lines: LineCounter, path: readonly (string | number)[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    const key = keyNode(document, path.slice(0, length));
+    const range = (key ?? (isNode(node) ? node : undefined))?.range;
+    if (range) return lines.linePos(range[0]).line;
+  }
+  return 1;
+}
+
+/** The key itself, since a value that is a list or a map may begin on another line. */
+function keyNode(document: Document, path: readonly (string | number)[]): Node | undefined {
+  const parent: unknown = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const items = (parent as { readonly items?: readonly { readonly key?: unknown }[] } | undefined)?.items ?? [];
+  const key = items.find((item) => (item.key as { readonly value?: unknown } | undefined)?.value === path.at(-1))?.key;
+  return isNode(key) ? key : undefined;
+}
+
+function invalid(line: number, detail: string) {
+  return fail('vm-definition-invalid', `line ${line}: ${detail}`);
+}

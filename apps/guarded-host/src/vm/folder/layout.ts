@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+
+/** Where everything of a VM lies in its folder, on the VM's storage. docs/vm-folder.md. */
+export const vmPaths = (folder: string) => ({
+  /** What the fabric says: machine, disks, network. */
+  definition: join(folder, 'vm.yaml'),
+  /** What the owner says, signed. */
+  securityPolicy: join(folder, 'security-policy.jws'),
+  /** Recovery keys, for the owner alone. */
+  recovery: join(folder, 'recovery.bin'),
+  /** The vTPM's endorsement certificates and the CA over them, PEM; public. */
+  vtpmCertificates: join(folder, 'vtpm-certificates.pem'),
+  /** Empty; whoever runs the VM holds it. */
+  lock: join(folder, 'lock'),
+  claims: join(folder, 'claims'),
+  generations: join(folder, 'generations'),
+});
+
+/** Generations and claims are numbered; ten digits sort as they count. */
+export function numbered(number: bigint): string {
+  return number.toString().padStart(10, '0');
+}
+
+export function numberIn(name: string): bigint | undefined {
+  return /^\d{10,20}$/.test(name) ? BigInt(name) : undefined;
+}
+
+export const generationPaths = (folder: string, generation: bigint) => {
+  const own = join(vmPaths(folder).generations, numbered(generation));
+  return {
+    folder: own,
+    protector: join(own, 'protector.xml'),
+    guestState: join(own, 'guest-state.bin'),
+    /** The vTPM's encrypted state: swtpm's folder. */
+    vtpm: join(own, 'vtpm'),
+  };
+};
