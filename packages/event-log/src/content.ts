@@ -1,9 +1,11 @@
-import { utf8 } from '@sekimori/bytes';
-import { decodePrefix } from '@sekimori/codec';
+import { toHex, utf8 } from '@sekimori/bytes';
+import { decodePrefix, type Infer } from '@sekimori/codec';
 import { EV } from './event-types.ts';
 import { type LogEvent, startsWith } from './log.ts';
 import {
   fromUtf16,
+  guidText,
+  HARD_DRIVE_NODE,
   printable,
   read,
   SPEC_ID_EVENT03,
@@ -17,7 +19,8 @@ import {
 export type Content =
   | { readonly is: 'separator'; readonly value: 'zeros' | 'ones' | 'other' }
   | { readonly is: 'variable'; readonly guid: string; readonly name: string; readonly value: Uint8Array }
-  | { readonly is: 'image'; readonly path: string | undefined }
+  /** `partition`: of the file, as Linux prints it: a GUID, or disk signature and number of an MBR. */
+  | { readonly is: 'image'; readonly path: string | undefined; readonly partition?: string }
   | { readonly is: 'firmware'; readonly base: bigint; readonly length: bigint }
   /** A string that was measured itself: an action, or a command with the prefix that its loader put before it. */
   | { readonly is: 'text'; readonly text: string; readonly prefix?: string }
@@ -63,7 +66,7 @@ export function contentOf(event: Pick<LogEvent, 'type' | 'data' | 'pcr'>): Conte
     case EV.EV_EFI_BOOT_SERVICES_DRIVER:
     case EV.EV_EFI_RUNTIME_SERVICES_DRIVER: {
       const image = read(UEFI_IMAGE_LOAD_EVENT, data);
-      return { is: 'image', path: image && filePathOf(image.devicePath) };
+      return { is: 'image', ...(image ? fileOf(image.devicePath) : { path: undefined }) };
     }
     case EV.EV_EFI_PLATFORM_FIRMWARE_BLOB: {
       const blob = read(UEFI_PLATFORM_FIRMWARE_BLOB, data);
@@ -108,17 +111,28 @@ function variableOf(data: Uint8Array, mayTrail: boolean): Content | undefined {
   return { is: 'variable', guid: variable.variableName, name: variable.unicodeName, value: variable.variableData };
 }
 
-/** The file path nodes (type 4, subtype 4) of a device path, for people only. UEFI 2.10, 10.3. */
-function filePathOf(path: Uint8Array): string | undefined {
+/** File path nodes (type 4, subtype 4) and the last hard drive node (type 4, subtype 1) of a device path. UEFI 2.10, 10.3. */
+function fileOf(path: Uint8Array): { readonly path: string | undefined; readonly partition?: string } {
   const parts: string[] = [];
+  let partition: string | undefined;
   for (let at = 0; at + 4 <= path.length; ) {
     const [type, subtype, low, high] = path.subarray(at, at + 4) as unknown as [number, number, number, number];
     const length = low | (high << 8);
     if (type === 0x7f || length < 4 || at + length > path.length) break;
-    if (type === 4 && subtype === 4) parts.push(fromUtf16Text(path.subarray(at + 4, at + length)) ?? '?');
+    const node = path.subarray(at + 4, at + length);
+    if (type === 4 && subtype === 4) parts.push(fromUtf16Text(node) ?? '?');
+    if (type === 4 && subtype === 1) partition = partitionOf(read(HARD_DRIVE_NODE, node)) ?? partition;
     at += length;
   }
-  return parts.length === 0 ? undefined : parts.join('');
+  return { path: parts.length === 0 ? undefined : parts.join(''), ...(partition !== undefined && { partition }) };
+}
+
+/** As /dev/disk/by-partuuid has it. */
+function partitionOf(node: Infer<typeof HARD_DRIVE_NODE> | undefined): string | undefined {
+  if (node?.signatureType === 2) return guidText(node.partitionSignature);
+  if (node?.signatureType !== 1) return undefined;
+  const disk = toHex(node.partitionSignature.slice(0, 4).toReversed());
+  return `${disk}-${node.partitionNumber.toString(16).padStart(2, '0')}`;
 }
 
 function constantOf(data: Uint8Array): 'zeros' | 'ones' | 'other' {

@@ -11,4 +11,4 @@ export { type KnownMeasurement, type ReadEvent, readEvent } from './read-event.t
 export { AcceptedLog, type QuotedPcrs, reconcile } from './reconcile.ts';
 export { renderExplained } from './render.ts';
 export { replay, replayable, statedLocality, type StartupLocality } from './replay.ts';
-export { LOG_LIMITS, type SpecIdEvent } from './structures.ts';
+export { guidText, LOG_LIMITS, type SpecIdEvent } from './structures.ts';

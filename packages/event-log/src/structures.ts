@@ -59,15 +59,26 @@ export type SpecIdEvent = Infer<typeof TCG_SPEC_ID_EVENT>;
 const GUID: Codec<string> = mapped(
   bytes(16),
   'not a GUID',
-  (wire) => {
-    const part = (from: number, to: number) => toHex(wire.slice(from, to));
-    const swapped = (from: number, to: number) => toHex(wire.slice(from, to).toReversed());
-    return `${swapped(0, 4)}-${swapped(4, 6)}-${swapped(6, 8)}-${part(8, 10)}-${part(10, 16)}`;
-  },
+  (wire) => guidText(wire),
   () => {
     throw new Error('GUIDs are only read');
   },
 );
+
+export function guidText(wire: Uint8Array): string {
+  const part = (from: number, to: number) => toHex(wire.slice(from, to));
+  const swapped = (from: number, to: number) => toHex(wire.slice(from, to).toReversed());
+  return `${swapped(0, 4)}-${swapped(4, 6)}-${swapped(6, 8)}-${part(8, 10)}-${part(10, 16)}`;
+}
+
+/** HARDDRIVE_DEVICE_PATH behind its header. Signature type 1: MBR, 2: GPT. UEFI 2.10, 10.3.5.1. */
+export const HARD_DRIVE_NODE = struct('HARDDRIVE_DEVICE_PATH')
+  .field('partitionNumber', u32le)
+  .field('partitionStart', u64le)
+  .field('partitionSize', u64le)
+  .field('partitionSignature', bytes(16))
+  .field('partitionFormat', u8)
+  .field('signatureType', u8);
 
 /** UEFI_VARIABLE_DATA. PFP 1.06, 10.2.6. Lengths: CHAR16 units without NUL, then bytes. */
 export const UEFI_VARIABLE_DATA = struct('UEFI_VARIABLE_DATA')
