@@ -14,4 +14,4 @@ export { fileHostState } from './state/files.ts';
 export type { Attempt, Enrolment, Health, HealthCertificate, HostState, StateFault } from './state/state.ts';
 export { type HostAttestationStatus, hostReport, type HostReport, statusOfCode } from './status.ts';
 export { openTlsIdentity, type TlsIdentity } from './tls-identity.ts';
-export { namedTransport, TpmOutageError } from './tpm-outage.ts';
+export { namedTransport, TpmOutageError } from './tpm-transport.ts';

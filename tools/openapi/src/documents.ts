@@ -1,10 +1,11 @@
+import { VmDefinition } from '@sekimori/guarded-host/vm-definition';
 import { attestationRoutes, keyProtectionRoutes } from '@sekimori/protocol';
 import { openApiOf } from '@sekimori/service-kit';
 
 /** The major version of the API, as its paths have it; the packages' versions move without it. */
 const VERSION = '1';
 
-/** What stands in docs/openapi: file name to text. */
+/** What follows from route tables and schemas, below docs: file to text. */
 export function documents(): ReadonlyMap<string, string> {
   const attestation = openApiOf(attestationRoutes, {
     title: 'Sekimori attestation service',
@@ -18,8 +19,12 @@ export function documents(): ReadonlyMap<string, string> {
     description: "Releases and rolls virtual machines' keys to healthy hosts. RATS (RFC 9334): a Relying Party.",
   });
   return new Map([
-    ['attestation.json', textOf(attestation)],
-    ['key-protection.json', textOf(keyProtection)],
+    ['openapi/attestation.json', textOf(attestation)],
+    ['openapi/key-protection.json', textOf(keyProtection)],
+    [
+      'schema/vm-definition.schema.json',
+      textOf({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...VmDefinition }),
+    ],
   ]);
 }
 

@@ -1,15 +1,17 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { documents } from './documents.ts';
 
-// Writes docs/openapi from the route tables; with --check nothing is written, and a file that is not as it would be written fails.
-const folder = new URL('../../../docs/openapi/', import.meta.url);
+// Writes docs/openapi and docs/schema from route tables and schemas; with --check nothing is written, and a file that is not as it would be
+// written fails.
+const folder = new URL('../../../docs/', import.meta.url);
 const check = process.argv.includes('--check');
-mkdirSync(folder, { recursive: true });
 for (const [name, text] of documents()) {
   const file = new URL(name, folder);
-  if (!check) writeFileSync(file, text);
-  else if (JSON.stringify(jsonIn(file)) !== JSON.stringify(JSON.parse(text))) {
-    console.error(`docs/openapi/${name} is not what the route table says; run: npm run openapi`);
+  if (!check) {
+    mkdirSync(new URL('.', file), { recursive: true });
+    writeFileSync(file, text);
+  } else if (JSON.stringify(jsonIn(file)) !== JSON.stringify(JSON.parse(text))) {
+    console.error(`docs/${name} is not what the sources say; run: npm run openapi`);
     process.exitCode = 1;
   }
 }

@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { documents } from '../src/documents.ts';
 
 it.each([
-  ['attestation.json', attestationRoutes],
-  ['key-protection.json', keyProtectionRoutes],
+  ['openapi/attestation.json', attestationRoutes],
+  ['openapi/key-protection.json', keyProtectionRoutes],
 ] as const)('%s has every route of its table once, and those of health', (name, routes) => {
   const { paths } = JSON.parse(documents().get(name) ?? '') as {
     readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>;
