@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 
 /** Where everything of a VM lies in its folder, on the VM's storage. docs/vm-folder.md. */
 export const vmPaths = (folder: string) => ({
@@ -14,6 +14,8 @@ export const vmPaths = (folder: string) => ({
   lock: join(folder, 'lock'),
   claims: join(folder, 'claims'),
   generations: join(folder, 'generations'),
+  /** There while the owner shields it. */
+  shielding: join(folder, '.shielding'),
 });
 
 /** Generations and claims are numbered; ten digits sort as they count. */
@@ -35,3 +37,8 @@ export const generationPaths = (folder: string, generation: bigint) => {
     vtpm: join(own, 'vtpm'),
   };
 };
+
+/** Where a disk of the definition lies: its file is relative to the VM's folder. */
+export function diskPath(folder: string, file: string): string {
+  return isAbsolute(file) ? file : resolve(folder, file);
+}

@@ -1,0 +1,45 @@
+import { FilePath } from '@sekimori/service-kit/program';
+import { type Static, Type } from 'typebox';
+
+const strict = { additionalProperties: false };
+const Firmware = (code: string, variables: string) =>
+  Type.Object(
+    {
+      code: FilePath({ default: code }),
+      variables: FilePath({ default: variables, description: 'what a new VM starts with' }),
+    },
+    { ...strict, default: {} },
+  );
+const OVMF = '/usr/share/OVMF';
+
+/** The part `vms` of a host's configuration. */
+export const VmSettings = Type.Object(
+  {
+    folders: Type.Array(Type.String({ minLength: 1, pattern: '^/' }), {
+      default: ['/var/lib/sekimori-vms'],
+      description: 'where VM folders lie, on the VMs’ storage; the first one takes new VMs',
+    }),
+    runFolder: FilePath({ default: '/run/sekimori-host/vms', description: 'sockets of running VMs; in memory' }),
+    guardians: FilePath({
+      default: '/var/lib/sekimori/guardians',
+      description: "the guardians of 'sekimori guardian': owners for shielding, and in local mode for starting",
+    }),
+    /** Each running VM has a user id of its own from here on; nobody else may have it. */
+    uidBase: Type.Integer({ minimum: 1000, maximum: 2_000_000_000, default: 1_900_000_000 }),
+    leaseSeconds: Type.Number({
+      minimum: 1,
+      maximum: 3600,
+      default: 30,
+      description: 'how long another host must be silent before its VM is taken over',
+    }),
+    firmware: Type.Object(
+      {
+        secureBoot: Firmware(`${OVMF}/OVMF_CODE_4M.secboot.fd`, `${OVMF}/OVMF_VARS_4M.ms.fd`),
+        plain: Firmware(`${OVMF}/OVMF_CODE_4M.fd`, `${OVMF}/OVMF_VARS_4M.fd`),
+      },
+      { ...strict, default: {} },
+    ),
+  },
+  { ...strict, default: {} },
+);
+export type VmSettings = Static<typeof VmSettings>;
