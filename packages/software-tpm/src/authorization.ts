@@ -220,7 +220,7 @@ function takesAuthValue(entity: Entity, role: Role, frame: CommandFrame): boolea
   if (entity.kind === 'object') return role === 'admin' || entity.object.area.value.objectAttributes.userWithAuth;
   if (entity.kind !== 'nv') return true;
   const { authRead, authWrite } = entity.index.public.attributes;
-  return frame.name === 'NV_Write' ? authWrite : authRead;
+  return frame.name === 'NV_Write' || frame.name === 'NV_WriteLock' ? authWrite : authRead;
 }
 
 /** Part 1, 19.7.6. */

@@ -91,8 +91,8 @@ async function certificateIndex(
   vendorCa: CertificateAuthority,
   at: Date,
 ): Promise<NvIndex> {
-  const { privateKey } = key.key?.type === 'rsa' ? key.key : (key.key?.ecKey ?? {});
-  if (!privateKey) throw new Error('an endorsement key has a private part');
+  if (key.key === undefined || key.key.type === 'keyedhash') throw new Error('an endorsement key has a private part');
+  const { privateKey } = key.key.type === 'rsa' ? key.key : key.key.ecKey;
   const data = await endorsementCertificate(crypto, privateKey.publicKey, vendorCa, at);
   const area = {
     nvIndex,

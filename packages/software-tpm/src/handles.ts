@@ -13,6 +13,8 @@ export interface HandleKinds {
   /** Those that have keys. */
   hierarchy: HierarchyEntity;
   provision: HierarchyEntity;
+  /** Those whose authorization can be changed. */
+  authorizable: HierarchyEntity;
   pcr: PcrEntity;
   nv: NvEntity;
   nvAuth: HierarchyEntity | NvEntity;
@@ -86,6 +88,7 @@ const ALLOWED: Readonly<Record<HandleKind, (handle: number) => boolean>> = {
   objectOrNull: (handle) => isObject(handle) || isNull(handle),
   hierarchy: isHierarchy,
   provision: isProvision,
+  authorizable: isOneOf('owner', 'endorsement', 'platform', 'lockout'),
   pcr: isPcr,
   nv: isNv,
   nvAuth: (handle) => isProvision(handle) || isNv(handle),

@@ -11,7 +11,7 @@ export interface Hierarchy {
   seed: Secret;
   /** Keys the tickets and the obfuscation of counters. */
   proof: Secret;
-  readonly auth: Secret;
+  auth: Secret;
   /** RSA keys are made once and kept by template, since deriving primes from the seed would take seconds. */
   readonly rsaKeys: Map<string, PrivateKey>;
 }

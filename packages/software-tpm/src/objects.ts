@@ -2,9 +2,11 @@ import { type Crypto, type PrivateKey, Secret } from '@sekimori/crypto-core';
 import { nameOf, type PublicArea, qualifiedNameOfPrimary } from '@sekimori/tpm2';
 import type { EcKey } from './curves.ts';
 
-export type ObjectKey =
+export type AsymmetricKey =
   | { readonly type: 'rsa'; readonly privateKey: PrivateKey }
   | { readonly type: 'ecc'; readonly ecKey: EcKey };
+/** Sealed data stand where others have a key. */
+export type ObjectKey = AsymmetricKey | { readonly type: 'keyedhash'; readonly data: Secret };
 
 /** A loaded object: a public area, and mostly the key to it. */
 export interface TpmObject {
@@ -18,9 +20,13 @@ export interface TpmObject {
   readonly key: ObjectKey | undefined;
 }
 
+/** `qualifiedName`: of an object that is no primary. */
 export function objectOf(
   crypto: Crypto,
-  parts: Pick<TpmObject, 'area' | 'hierarchy' | 'key'> & { readonly auth?: Uint8Array },
+  parts: Pick<TpmObject, 'area' | 'hierarchy' | 'key'> & {
+    readonly auth?: Uint8Array;
+    readonly qualifiedName?: Uint8Array;
+  },
 ): TpmObject {
   const { area, hierarchy, key } = parts;
   return {
@@ -28,7 +34,7 @@ export function objectOf(
     hierarchy,
     key,
     name: nameOf(crypto, area),
-    qualifiedName: qualifiedNameOfPrimary(crypto, area, hierarchy),
+    qualifiedName: parts.qualifiedName ?? qualifiedNameOfPrimary(crypto, area, hierarchy),
     auth: new Secret(withoutTrailingZeros(parts.auth ?? new Uint8Array(0))),
   };
 }

@@ -4,7 +4,7 @@ import { kdfa, NO_SENSITIVE, type PublicArea, pointOf, publicArea, type TpmtPubl
 import { ecKeyFrom } from './curves.ts';
 import type { Hierarchy } from './hierarchies.ts';
 import type { Machine } from './machine.ts';
-import { type ObjectKey, objectOf, type TpmObject } from './objects.ts';
+import { type AsymmetricKey, objectOf, type TpmObject } from './objects.ts';
 import { isRsaKeySize } from './template.ts';
 
 /**
@@ -30,7 +30,7 @@ async function primaryKey(
   hierarchy: Hierarchy,
   template: TpmtPublic,
   templateHash: Uint8Array,
-): Promise<ObjectKey> {
+): Promise<AsymmetricKey> {
   const { parameters } = template;
   if (parameters.is === 'ecc') {
     const { curveID } = parameters.value;

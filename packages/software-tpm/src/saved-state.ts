@@ -18,7 +18,13 @@ interface SavedState {
   readonly hierarchies: Readonly<
     Record<
       string,
-      { readonly seed: string; readonly proof: string; readonly rsaKeys: Readonly<Record<string, string>> }
+      {
+        readonly seed: string;
+        readonly proof: string;
+        /** Missing in the states of earlier versions: empty. */
+        readonly auth?: string;
+        readonly rsaKeys: Readonly<Record<string, string>>;
+      }
     >
   >;
   readonly persistents: readonly {
@@ -27,31 +33,35 @@ interface SavedState {
     readonly area: string;
     readonly auth: string;
     readonly key: SavedKey;
+    /** Missing in the states of earlier versions, where all were primaries. */
+    readonly qualifiedName?: string;
   }[];
   readonly nv: readonly { readonly area: string; readonly auth: string; readonly data: string }[];
 }
 type SavedKey =
   | { readonly type: 'rsa'; readonly pkcs8: string }
-  | { readonly type: 'ecc'; readonly curve: CurveName; readonly scalar: string };
+  | { readonly type: 'ecc'; readonly curve: CurveName; readonly scalar: string }
+  | { readonly type: 'keyedhash'; readonly data: string };
 
 /** Endorsement keys and certificates that were never asked for are made now. */
 export async function saveState(machine: Machine): Promise<Secret> {
   const hierarchies = Object.fromEntries(
-    [...machine.hierarchies].map(([name, { seed, proof, rsaKeys }]) => [
+    [...machine.hierarchies].map(([name, { seed, proof, auth, rsaKeys }]) => [
       name,
       {
         seed: seed.use(toBase64Url),
         proof: proof.use(toBase64Url),
+        auth: auth.use(toBase64Url),
         rsaKeys: Object.fromEntries([...rsaKeys].map(([id, key]) => [id, exported(key)])),
       },
     ]),
   );
   const persistents = await Promise.all(
     [...machine.persistents].map(async ([handle, load]) => {
-      const { area, hierarchy, auth, key } = await load();
+      const { area, hierarchy, auth, key, qualifiedName } = await load();
       if (!key) throw new Error('a persistent object has a private part');
-      const saved = { area: toBase64Url(encode(TPM2B_PUBLIC, area)), auth: auth.use(toBase64Url), key: savedKey(key) };
-      return { handle, hierarchy, ...saved };
+      const names = { area: toBase64Url(encode(TPM2B_PUBLIC, area)), qualifiedName: toBase64Url(qualifiedName) };
+      return { handle, hierarchy, ...names, auth: auth.use(toBase64Url), key: savedKey(key) };
     }),
   );
   const nv = await Promise.all(
@@ -89,13 +99,17 @@ export function loadState(machine: Machine, saved: Secret): void {
     const hierarchy = machine.hierarchy(name);
     hierarchy.seed = new Secret(bytesOf(from.seed));
     hierarchy.proof = new Secret(bytesOf(from.proof));
+    hierarchy.auth = new Secret(bytesOf(from.auth ?? ''));
     for (const [id, pkcs8] of Object.entries(from.rsaKeys)) hierarchy.rsaKeys.set(id, imported(machine.crypto, pkcs8));
   }
-  for (const { handle, hierarchy, area, auth, key } of state.persistents) {
+  for (const { handle, hierarchy, area, auth, key, qualifiedName } of state.persistents) {
     const publicArea = decode(TPM2B_PUBLIC, bytesOf(area));
     if (!publicArea.ok) throw new Error('the state holds an object that is none');
     const parts = { area: publicArea.value, hierarchy, auth: bytesOf(auth), key: loadedKey(machine.crypto, key) };
-    const object = objectOf(machine.crypto, parts);
+    const object = objectOf(machine.crypto, {
+      ...parts,
+      ...(qualifiedName === undefined ? {} : { qualifiedName: bytesOf(qualifiedName) }),
+    });
     machine.persistents.set(handle, async () => object);
   }
   for (const { area, auth, data } of state.nv) {
@@ -108,10 +122,12 @@ export function loadState(machine: Machine, saved: Secret): void {
 
 function savedKey(key: ObjectKey): SavedKey {
   if (key.type === 'rsa') return { type: 'rsa', pkcs8: exported(key.privateKey) };
+  if (key.type === 'keyedhash') return { type: 'keyedhash', data: key.data.use(toBase64Url) };
   return { type: 'ecc', curve: key.ecKey.curve, scalar: key.ecKey.scalar.toString() };
 }
 
 function loadedKey(crypto: Crypto, saved: SavedKey): ObjectKey {
+  if (saved.type === 'keyedhash') return { type: 'keyedhash', data: new Secret(bytesOf(saved.data)) };
   return saved.type === 'rsa'
     ? { type: 'rsa', privateKey: imported(crypto, saved.pkcs8) }
     : { type: 'ecc', ecKey: ecKeyOf(crypto, saved.curve, BigInt(saved.scalar)) };

@@ -19,7 +19,7 @@ export async function recoverSeed(
     return seed && seed.length <= hashLength(nameAlg) ? seed : undefined;
   }
   const point = decode(TPMS_ECC_POINT, encrypted);
-  if (!key || !point.ok) return undefined;
+  if (key?.type !== 'ecc' || !point.ok) return undefined;
   const { curve, privateKey } = key.ecKey;
   const ephemeral = crypto.publicKey({ type: 'ec', curve, ...point.value });
   if (!ephemeral.ok || ephemeral.value.type !== 'ec' || privateKey.publicKey.type !== 'ec') return undefined;

@@ -9,6 +9,7 @@ import {
   EK_ECC_P384,
   EK_POLICY_A,
   healthKeyTemplate,
+  nameOf,
   NO_SENSITIVE,
   type PublicArea,
   publicArea,
@@ -17,13 +18,14 @@ import {
   SRK_ECC_P256,
   TPM_RH,
   TPMA_NV,
+  TPMA_OBJECT,
   TPMA_SESSION,
   TPMS_NV_PUBLIC,
   type TpmTransport,
   type TpmtPublic,
   WELL_KNOWN,
 } from '@sekimori/tpm2';
-import { crypto, described, NONE, outcomeOf, PASSWORD, type RawCall, send } from './tpms.ts';
+import { crypto, described, NONE, PASSWORD, type RawCall, send } from './tpms.ts';
 
 /** What a TPM answers to a caller that does something wrong. The same of software-tpm and of swtpm. */
 export interface RefusalCase {
@@ -49,8 +51,10 @@ export class Bench {
     this.transport = transport;
   }
 
-  outcome<Name extends CommandName>(name: Name, call: RawCall<Name>): Promise<string> {
-    return outcomeOf(this.transport, name, call);
+  async outcome<Name extends CommandName>(name: Name, call: RawCall<Name>): Promise<string> {
+    const { responseCode, handle } = await send(this.transport, name, call);
+    if (handle !== undefined) this.#made.push(handle);
+    return described(responseCode);
   }
 
   async make<Name extends CommandName>(name: Name, call: RawCall<Name>): Promise<number> {
@@ -160,6 +164,58 @@ async function withNv(
   await undefine(tpm);
   return outcome;
 }
+
+const SEALED = publicArea({
+  type: 'keyedhash',
+  nameAlg: 'sha256',
+  objectAttributes: TPMA_OBJECT.of('fixedTPM', 'fixedParent', 'noDA', 'userWithAuth'),
+  authPolicy: NONE,
+  parameters: { is: 'keyedhash', value: { scheme: { scheme: 'null' } } },
+  unique: { is: 'keyedhash', value: NONE },
+});
+const create = (parent: number, inPublic: PublicArea, data: Uint8Array = DIGEST): RawCall<'Create'> => ({
+  handles: [parent],
+  request: { inSensitive: { userAuth: NONE, data }, inPublic, outsideInfo: NONE, creationPCR: [] },
+  authorizations: [PASSWORD],
+});
+const sealing = (name: string, expected: string, inPublic: PublicArea, data?: Uint8Array) =>
+  refused(`sealed data ${name}`, expected, async (tpm) =>
+    tpm.outcome('Create', create(await tpm.primary(SRK_ECC_P256), inPublic, data)),
+  );
+const SIGNER = altered(FOREIGN_KEY, ({ parameters }) => ({
+  objectAttributes: TPMA_OBJECT.of('sign', 'userWithAuth'),
+  parameters: {
+    is: 'ecc',
+    value: { ...parameters.value, scheme: { scheme: 'ecdsa', hashAlg: 'sha256' } },
+  } as TpmtPublic['parameters'],
+}));
+const signer = (tpm: Bench, hierarchy: number = owner) =>
+  tpm.make('LoadExternal', { request: { inPrivate: undefined, inPublic: SIGNER, hierarchy } });
+const verify = (
+  keyHandle: number,
+  digest: Uint8Array = DIGEST,
+  hash: 'sha256' | 'sha384' = 'sha256',
+): RawCall<'VerifySignature'> => ({
+  handles: [keyHandle],
+  request: { digest, signature: { sigAlg: 'ecdsa', hash, signatureR: DIGEST, signatureS: DIGEST } },
+});
+const NO_TICKET = { tag: 0x8022, hierarchy: owner, digest: NONE } as const;
+const approve = (policySession: number, change: Partial<RequestOf<'PolicyAuthorize'>>): RawCall<'PolicyAuthorize'> => ({
+  handles: [policySession],
+  request: {
+    approvedPolicy: POLICY_NONE,
+    policyRef: NONE,
+    keySign: nameOf(crypto, SIGNER),
+    checkTicket: NO_TICKET,
+    ...change,
+  },
+});
+const nvLock = (authHandle: number): RawCall<'NV_WriteLock'> => ({
+  handles: [authHandle, NV],
+  request: {},
+  authorizations: [PASSWORD],
+});
+const LOCKABLE = TPMA_NV.of('ownerWrite', 'ownerRead', 'authRead', 'noDA', 'writeDefine');
 
 const refused = (name: string, expected: string, run: RefusalCase['run']): RefusalCase => ({ name, expected, run });
 const template = (name: string, expected: string, inPublic: PublicArea, hierarchy: number = owner) =>
@@ -580,6 +636,104 @@ export const REFUSALS: readonly RefusalCase[] = [
     tpm.outcome('NV_DefineSpace', define({ attributes: TPMA_NV.of('ownerWrite') })),
   ),
   refused('undefining an index that is not there', 'TPM_RC_HANDLE handle 2', undefine),
+  sealing('of no bytes', 'TPM_RC_ATTRIBUTES parameter 2', SEALED, NONE),
+  sealing('of too many bytes', 'TPM_RC_SIZE parameter 1', SEALED, new Uint8Array(129)),
+  sealing(
+    'from the TPM itself',
+    'TPM_RC_ATTRIBUTES parameter 2',
+    altered(SEALED, ({ objectAttributes }) => ({
+      objectAttributes: { ...objectAttributes, sensitiveDataOrigin: true },
+    })),
+  ),
+  sealing(
+    'that sign',
+    'TPM_RC_SCHEME parameter 2',
+    altered(SEALED, ({ objectAttributes }) => ({ objectAttributes: { ...objectAttributes, sign: true } })),
+  ),
+  sealing(
+    'with a policy of odd size',
+    'TPM_RC_SIZE parameter 2',
+    altered(SEALED, () => ({ authPolicy: NONCE.subarray(1) })),
+  ),
+  refused('sealing below a key for signing', 'TPM_RC_TYPE handle 1', async (tpm) =>
+    tpm.outcome('Create', create(await tpm.primary(AK_ECC_P256), SEALED)),
+  ),
+  refused('loading what nobody sealed', 'TPM_RC_INTEGRITY parameter 1', async (tpm) =>
+    tpm.outcome('Load', {
+      handles: [await tpm.primary(SRK_ECC_P256)],
+      request: { inPrivate: concat(Uint8Array.of(0, 32), new Uint8Array(112)), inPublic: SEALED },
+      authorizations: [PASSWORD],
+    }),
+  ),
+  refused('unsealing a key', 'TPM_RC_TYPE handle 1', async (tpm) =>
+    tpm.outcome('Unseal', {
+      handles: [await tpm.primary(AK_ECC_P256)],
+      request: {},
+      authorizations: [PASSWORD],
+    }),
+  ),
+  refused('a wrong signature', 'TPM_RC_SIGNATURE parameter 2', async (tpm) =>
+    tpm.outcome('VerifySignature', verify(await signer(tpm))),
+  ),
+  refused('a signature by a key that does not sign', 'TPM_RC_ATTRIBUTES handle 1', async (tpm) =>
+    tpm.outcome('VerifySignature', verify(await tpm.primary(SRK_ECC_P256))),
+  ),
+  refused('PolicyAuthorize of another policy', 'TPM_RC_VALUE parameter 1', async (tpm) =>
+    tpm.outcome('PolicyAuthorize', approve(await tpm.session({ sessionType: 'policy' }), { approvedPolicy: DIGEST })),
+  ),
+  refused('PolicyAuthorize without a ticket', 'TPM_RC_VALUE parameter 4', async (tpm) =>
+    tpm.outcome('PolicyAuthorize', approve(await tpm.session({ sessionType: 'policy' }), {})),
+  ),
+  refused('PolicyAuthorize by no Name', 'TPM_RC_HASH parameter 3', async (tpm) =>
+    tpm.outcome('PolicyAuthorize', approve(await tpm.session({ sessionType: 'policy' }), { keySign: DIGEST })),
+  ),
+  refused('PolicyAuthorize by half a Name', 'TPM_RC_SIZE parameter 3', async (tpm) =>
+    tpm.outcome(
+      'PolicyAuthorize',
+      approve(await tpm.session({ sessionType: 'policy' }), { keySign: nameOf(crypto, SIGNER).subarray(0, 20) }),
+    ),
+  ),
+  refused('PolicyAuthorize in a trial session', 'TPM_RC_SUCCESS', async (tpm) =>
+    tpm.outcome('PolicyAuthorize', approve(await tpm.session({ sessionType: 'trial' }), {})),
+  ),
+  refused('writing a locked index', 'TPM_RC_NV_LOCKED', (tpm) =>
+    withNv(
+      tpm,
+      async () => {
+        const data = NONCE.subarray(24);
+        const write: RawCall<'NV_Write'> = {
+          handles: [owner, NV],
+          request: { data, offset: 0 },
+          authorizations: [PASSWORD],
+        };
+        await tpm.outcome('NV_Write', write);
+        await tpm.outcome('NV_WriteLock', nvLock(owner));
+        return tpm.outcome('NV_Write', write);
+      },
+      { attributes: LOCKABLE },
+    ),
+  ),
+  refused('locking an index that cannot be locked', 'TPM_RC_ATTRIBUTES handle 2', (tpm) =>
+    withNv(tpm, () => tpm.outcome('NV_WriteLock', nvLock(owner))),
+  ),
+  refused('locking an index with its own authorization', 'TPM_RC_AUTH_UNAVAILABLE', (tpm) =>
+    withNv(tpm, () => tpm.outcome('NV_WriteLock', nvLock(NV)), { attributes: LOCKABLE }),
+  ),
+  refused('the authorization of the NULL hierarchy changed', 'TPM_RC_VALUE handle 1', (tpm) =>
+    tpm.outcome('HierarchyChangeAuth', { handles: [NULL], request: { newAuth: NONE }, authorizations: [PASSWORD] }),
+  ),
+  refused('an owner without the authorization that was set', 'TPM_RC_BAD_AUTH session 1', async (tpm) => {
+    const change = (hmac: Uint8Array, newAuth: Uint8Array) =>
+      tpm.outcome('HierarchyChangeAuth', {
+        handles: [owner],
+        request: { newAuth },
+        authorizations: [password(hmac)],
+      });
+    await change(NONE, DIGEST);
+    const outcome = await tpm.outcome('NV_DefineSpace', define());
+    await change(DIGEST, NONE);
+    return outcome;
+  }),
   refused('starting twice', 'TPM_RC_INITIALIZE', (tpm) =>
     tpm.outcome('Startup', { request: { startupType: 'clear' } }),
   ),

@@ -1,21 +1,27 @@
 import { toHex } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
-import { expectOk } from '@sekimori/result';
+import { Secret } from '@sekimori/crypto-core';
+import { expectOk, ok } from '@sekimori/result';
 import {
+  changeHierarchyAuth,
   createAttestationKey,
   createPrimary,
   extendPcr,
   makePersistent,
   openEndorsementKey,
+  PolicyDigest,
   quote,
   readNv,
   readPcrs,
   readPublic,
+  seal,
   shutdown,
   SRK_ECC_P256,
   type Tpm,
   TPM_RH,
   TPMS_ATTEST,
+  tpmProperties,
+  unseal,
   WELL_KNOWN,
 } from '@sekimori/tpm2';
 import { describe, expect, it } from 'vitest';
@@ -118,11 +124,29 @@ describe('saved state', () => {
     expect(expectOk(await readNv(second.tpm, WELL_KNOWN.rsa2048EndorsementCertificate)).length).toBeGreaterThan(300);
   });
 
+  it("keeps what was sealed, and the owner's authorization", async () => {
+    const first = softwareTpm();
+    const srk = expectOk(await createPrimary(first.tpm, TPM_RH.owner, SRK_ECC_P256));
+    const policy = PolicyDigest.start(crypto, 'sha256').authValue().digest;
+    const sealed = expectOk(await seal(first.tpm, srk, policy, new Secret(DIGEST)));
+    const auth = new Secret(DIGEST);
+    const nobody = { auth: new Secret(new Uint8Array(0)), saltTo: srk };
+    expectOk(await changeHierarchyAuth(first.tpm, 'lockout', nobody, auth));
+    const { tpm } = softwareTpm({ state: await first.save() });
+    const again = expectOk(await createPrimary(tpm, TPM_RH.owner, SRK_ECC_P256));
+    const opened = await unseal(tpm, again, sealed, async (session) => {
+      const done = await tpm.run('PolicyAuthValue', { handles: { policySession: session.handle }, parameters: {} });
+      return done.ok ? ok(undefined) : done;
+    });
+    expect(expectOk(opened).use(toHex)).toBe(toHex(DIGEST));
+    expect(expectOk(await tpmProperties(tpm, 0x200, 1)).get(0x200)).toBe(4);
+    expectOk(await changeHierarchyAuth(tpm, 'lockout', { auth, saltTo: again }, new Secret(new Uint8Array(0))));
+  });
+
   it('is a secret, and nothing else is taken for one', async () => {
     const state = await softwareTpm().save();
     expect(JSON.stringify({ state })).toBe('{"state":"[secret]"}');
     const damaged = state.use((bytes) => bytes.slice(0, -2));
-    const { Secret } = await import('@sekimori/crypto-core');
     expect(() => softwareTpm({ state: new Secret(damaged) })).toThrow();
   });
 });

@@ -4,27 +4,40 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { concat, fromHex, toBase64, toHex } from '@sekimori/bytes';
-import { decode } from '@sekimori/codec';
+import { decode, encode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import {
   activateCredential,
+  approvalOf,
+  authorizedPolicy,
+  changeHierarchyAuth,
   createAttestationKey,
+  createPrimary,
   extendPcr,
   makeCredential,
+  makePersistent,
   nameOf,
   openEndorsementKey,
   pcrDigestOf,
+  PolicyDigest,
+  policySigner,
   publicKeyOf,
   qualifiedNameOf,
   quoteWithPcrs,
   readPcrs,
+  readPublic,
+  seal,
+  SRK_ECC_P256,
   Tpm,
   TPM2B_PUBLIC,
+  TPM_RH,
   TPMS_ATTEST,
   TPMT_SIGNATURE,
   verifySignature,
+  WELL_KNOWN,
+  writeNvOnce,
 } from '@sekimori/tpm2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manufactureSwtpm, startSwtpm, type Swtpm } from '../src/swtpm.ts';
@@ -142,6 +155,81 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_checkquote'))('tpm2-tools 
     await tool('tpm2_activatecredential -c ak.ctx -C 0x81010003 -P session:session', '-i our.credential -o activated');
     await tool('tpm2_flushcontext session');
     expect(toHex(await read('activated'))).toBe(toHex(NONCE));
+  });
+});
+
+describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_policyauthorize'))('tpm2-tools, sealed data and an owner', () => {
+  let folder: string;
+  let swtpm: Swtpm;
+  const INDEX = 0x01500f00;
+  const POLICY_REF = crypto.hash('sha256', Uint8Array.of(2));
+  const SECRET = crypto.hash('sha256', Uint8Array.of(3));
+  const AUTH = new Secret(crypto.hash('sha256', Uint8Array.of(4)));
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sekimori-'));
+    await manufactureSwtpm({ stateDir: join(folder, 'tpm'), caDir: join(folder, 'ca') });
+    swtpm = await startSwtpm({ stateDir: join(folder, 'tpm') });
+    const key = await crypto.generateKey({ type: 'ec', curve: 'P-256' });
+    if (key.publicKey.type !== 'ec') throw new Error('an EC key was asked for');
+    const signer = policySigner(key.publicKey);
+    const tpm = new Tpm(await swtpm.open(), crypto);
+    const srk = expectOk(await createPrimary(tpm, TPM_RH.owner, SRK_ECC_P256));
+    expectOk(await makePersistent(tpm, srk, WELL_KNOWN.storageRootKey));
+    await tpm.flush(srk.handle);
+    const parent = expectOk(await readPublic(tpm, WELL_KNOWN.storageRootKey));
+    const policy = authorizedPolicy(crypto, signer, POLICY_REF);
+    const sealed = expectOk(await seal(tpm, parent, policy, new Secret(SECRET)));
+    const owner = { auth: new Secret(new Uint8Array(0)), saltTo: parent };
+    expectOk(await changeHierarchyAuth(tpm, 'owner', owner, AUTH));
+    expectOk(await writeNvOnce(tpm, { ...owner, auth: AUTH }, INDEX, NONCE));
+    const pcrDigest = pcrDigestOf(crypto, 'sha256', [...expectOk(await readPcrs(tpm, SELECTION)).values()]);
+    const approved = PolicyDigest.start(crypto, 'sha256').pcr([SELECTION], pcrDigest).digest;
+    const message = approvalOf(approved, POLICY_REF);
+    const bytes = await key.sign('ecdsa-sha256', message);
+    const [signatureR, signatureS] = [bytes.subarray(0, 32), bytes.subarray(32)];
+    const signature = encode(TPMT_SIGNATURE, { sigAlg: 'ecdsa', hash: 'sha256', signatureR, signatureS });
+    const files = {
+      'sealed.pub': sealed.tpm2bPublic,
+      'sealed.priv': sealed.tpm2bPrivate,
+      'signer.pub': encode(TPM2B_PUBLIC, signer),
+      'signer.name': nameOf(crypto, signer),
+      policyref: POLICY_REF,
+      approved,
+      message,
+      signature,
+    };
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+    await tpm.close();
+  });
+  afterAll(async () => {
+    await swtpm.stop();
+    await rm(folder, { recursive: true });
+  });
+  async function tool(line: string): Promise<Buffer> {
+    const [program, ...args] = line.split(' ') as [string, ...string[]];
+    const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
+    return (await run(program, args, { cwd: folder, env, encoding: 'buffer' })).stdout;
+  }
+
+  it('tpm2_unseal opens what we sealed, under the policy that the signer approved', async () => {
+    await tool('tpm2_load -Q -C 0x81000001 -u sealed.pub -r sealed.priv -c sealed.ctx');
+    await tool('tpm2_loadexternal -Q -C o -u signer.pub -c signer.ctx -n their.name');
+    expect(await readFile(join(folder, 'their.name'))).toEqual(await readFile(join(folder, 'signer.name')));
+    await tool('tpm2_verifysignature -Q -c signer.ctx -g sha256 -m message -s signature -t ticket');
+    await tool('tpm2_flushcontext --transient-object');
+    await tool('tpm2_startauthsession --policy-session --tpmkey-context 0x81000001 -S session');
+    await tool('tpm2_sessionconfig session --enable-encrypt');
+    await tool(`tpm2_policypcr -Q -S session -l ${PCRS} -L reached`);
+    expect(await readFile(join(folder, 'reached'))).toEqual(await readFile(join(folder, 'approved')));
+    await tool('tpm2_policyauthorize -Q -S session -i approved -q policyref -n signer.name -t ticket');
+    expect(toHex(Uint8Array.from(await tool('tpm2_unseal -c sealed.ctx -p session:session')))).toBe(toHex(SECRET));
+    await tool('tpm2_flushcontext session');
+  });
+
+  it('tpm2_nvread reads what the owner wrote, and nobody else removes it', async () => {
+    expect(toHex(Uint8Array.from(await tool(`tpm2_nvread ${INDEX} -C ${INDEX}`)))).toBe(toHex(NONCE));
+    await expect(tool(`tpm2_nvundefine -C o ${INDEX}`)).rejects.toThrow();
+    await expect(tool(`tpm2_nvwrite -C o -i message ${INDEX}`)).rejects.toThrow();
   });
 });
 

@@ -3,7 +3,7 @@ import { decode } from '@sekimori/codec';
 import { type Crypto, type EcPublicKey, type HashName, Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok } from '@sekimori/result';
 import { TPM2B_ENCRYPTED_SECRET } from './buffers.ts';
-import type { Tpm, TpmFault, TpmResult } from './client.ts';
+import type { Tpm, TpmResult } from './client.ts';
 import type { Credential } from './credential.ts';
 import { TPM_RH } from './handles.ts';
 import { pointOf, xOf } from './names.ts';
@@ -11,17 +11,12 @@ import { TPM2B_ID_OBJECT } from './objects.ts';
 import { createPrimary, type LoadedKey, readPcrs } from './operations.ts';
 import { type PcrSelection, pcrDigestOf } from './pcr-selection.ts';
 import { EK_POLICY_A, EK_POLICY_B, EK_POLICY_C, PolicyDigest } from './policy.ts';
+import { restartingPolicy, type SaltKey } from './policy-restart.ts';
 import type { PublicArea } from './public-area.ts';
 import type { Session } from './session.ts';
 import { AK_ECC_P256, AK_RSA_2048, HEALTH_KEY_NAME_ALG, healthKeyTemplate } from './templates.ts';
 
 // What a guarded host does with its TPM. Keys that are made here are transient: the caller flushes them.
-
-/** A decryption key whose public area the caller verified: sessions are salted to it. */
-export interface SaltKey {
-  readonly handle: number;
-  readonly publicArea: PublicArea;
-}
 
 /** The attestation key: a primary of the endorsement hierarchy, so the same one each time it is made. */
 export function createAttestationKey(
@@ -117,9 +112,6 @@ export async function createHealthKey(
   return createPrimary(tpm, TPM_RH.null, healthKeyTemplate(policy));
 }
 
-/** How often a policy session is started anew because some PCR changed under it. */
-const POLICY_RESTARTS = 5;
-
 /**
  * TPM2_ECDH_ZGen: the x-coordinate of the point shared with `peer`. A policy session salted to `saltTo` with the answer
  * encrypted; TPM_RC_PCR_CHANGED starts another one. TPM_RC_POLICY_FAIL means that a PCR of the key's policy changed.
@@ -131,12 +123,7 @@ export async function agreeWithHealthKey(
   selection: PcrSelection,
   peer: EcPublicKey,
 ): Promise<TpmResult<Secret, Fault<'invalid-key'>>> {
-  for (let attempt = 1; ; attempt++) {
-    const agreed = await tpm.withSession({ type: 'policy', saltTo }, (session) =>
-      agreeOnce(tpm, session, healthKey, selection, peer),
-    );
-    if (agreed.ok || attempt > POLICY_RESTARTS || !pcrChanged(agreed.fault)) return agreed;
-  }
+  return restartingPolicy(tpm, saltTo, (session) => agreeOnce(tpm, session, healthKey, selection, peer));
 }
 
 async function agreeOnce(
@@ -163,8 +150,4 @@ async function agreeOnce(
   const secret = new Secret(x);
   for (const part of [x, outPoint.x, outPoint.y]) part.fill(0);
   return ok(secret);
-}
-
-function pcrChanged(fault: TpmFault | Fault): boolean {
-  return 'response' in fault && fault.response.name === 'TPM_RC_PCR_CHANGED';
 }

@@ -15,6 +15,8 @@ export const TPM2B_ECC_PARAMETER = blob(u16, 66, 'TPM2B_ECC_PARAMETER');
 export const TPM2B_ENCRYPTED_SECRET = blob(u16, 512, 'TPM2B_ENCRYPTED_SECRET');
 export const TPM2B_ATTEST = blob(u16, 1024, 'TPM2B_ATTEST');
 export const TPM2B_SENSITIVE_DATA = blob(u16, 256, 'TPM2B_SENSITIVE_DATA');
+/** The sensitive part of an object, encrypted by its parent: opaque to all but the TPM. */
+export const TPM2B_PRIVATE = blob(u16, 1024, 'TPM2B_PRIVATE');
 export const TPM2B_TIMEOUT = blob(u16, 8, 'TPM2B_TIMEOUT');
 
 export const TPML_DIGEST = list(u32, 8, TPM2B_DIGEST);

@@ -58,7 +58,7 @@ export type Answer<Name extends CommandName> = { readonly parameters: ResponseOf
   : unknown);
 
 /** Commands that give out a secret: not to be had but encrypted for this caller. */
-type SecretCommand = 'ActivateCredential' | 'ECDH_ZGen';
+type SecretCommand = 'ActivateCredential' | 'ECDH_ZGen' | 'Unseal';
 
 export interface TpmOptions {
   /** Waits before a command is sent again; `attempt` counts from 1. Without it the command is sent at once. */

@@ -3,12 +3,15 @@ import { TPMI_ALG_HASH } from './algorithms.ts';
 import { TPMI_YES_NO } from './attest.ts';
 import {
   TPM2B_ATTEST,
+  TPM2B_AUTH,
   TPM2B_DATA,
   TPM2B_DIGEST,
   TPM2B_ENCRYPTED_SECRET,
   TPM2B_MAX_NV_BUFFER,
   TPM2B_NAME,
   TPM2B_NONCE,
+  TPM2B_PRIVATE,
+  TPM2B_SENSITIVE_DATA,
   TPM2B_TIMEOUT,
   TPML_DIGEST,
   TPML_DIGEST_VALUES,
@@ -21,6 +24,7 @@ import {
   TPM2B_SENSITIVE_CREATE,
   TPMT_TK_AUTH,
   TPMT_TK_CREATION,
+  TPMT_TK_VERIFIED,
 } from './objects.ts';
 import { TPML_PCR_BANKS, TPML_PCR_SELECTION } from './pcr-selection.ts';
 import { TPM2B_PUBLIC } from './public-area.ts';
@@ -119,11 +123,17 @@ export const COMMANDS = {
       .field('creationTicket', TPMT_TK_CREATION)
       .field('name', TPM2B_NAME),
   }),
+  HierarchyChangeAuth: command(0x129, {
+    handles: ['authHandle'],
+    authorized: 1,
+    request: struct('HierarchyChangeAuth').field('newAuth', TPM2B_AUTH),
+  }),
   NV_Write: command(0x137, {
     handles: ['authHandle', 'nvIndex'],
     authorized: 1,
     request: struct('NV_Write').field('data', TPM2B_MAX_NV_BUFFER).field('offset', u16),
   }),
+  NV_WriteLock: command(0x138, { handles: ['authHandle', 'nvIndex'], authorized: 1 }),
   PCR_Reset: command(0x13d, { handles: ['pcrHandle'], authorized: 1 }),
   Startup: command(0x144, { request: struct('Startup').field('startupType', TPM_SU) }),
   Shutdown: command(0x145, { request: struct('Shutdown').field('shutdownType', TPM_SU) }),
@@ -157,11 +167,33 @@ export const COMMANDS = {
       .field('expiration', i32),
     response: struct('PolicySecret response').field('timeout', TPM2B_TIMEOUT).field('policyTicket', TPMT_TK_AUTH),
   }),
+  Create: command(0x153, {
+    handles: ['parentHandle'],
+    authorized: 1,
+    request: struct('Create')
+      .field('inSensitive', TPM2B_SENSITIVE_CREATE)
+      .field('inPublic', TPM2B_PUBLIC)
+      .field('outsideInfo', TPM2B_DATA)
+      .field('creationPCR', TPML_PCR_SELECTION),
+    response: struct('Create response')
+      .field('outPrivate', TPM2B_PRIVATE)
+      .field('outPublic', TPM2B_PUBLIC)
+      .field('creationData', TPM2B_CREATION_DATA)
+      .field('creationHash', TPM2B_DIGEST)
+      .field('creationTicket', TPMT_TK_CREATION),
+  }),
   ECDH_ZGen: command(0x154, {
     handles: ['keyHandle'],
     authorized: 1,
     request: struct('ECDH_ZGen').field('inPoint', TPM2B_ECC_POINT),
     response: struct('ECDH_ZGen response').field('outPoint', TPM2B_ECC_POINT),
+  }),
+  Load: command(0x157, {
+    handles: ['parentHandle'],
+    authorized: 1,
+    request: struct('Load').field('inPrivate', TPM2B_PRIVATE).field('inPublic', TPM2B_PUBLIC),
+    returnsHandle: true,
+    response: struct('Load response').field('name', TPM2B_NAME),
   }),
   Quote: command(0x158, {
     handles: ['signHandle'],
@@ -171,6 +203,11 @@ export const COMMANDS = {
       .field('inScheme', TPMT_SIG_SCHEME)
       .field('PCRselect', TPML_PCR_SELECTION),
     response: ATTESTED,
+  }),
+  Unseal: command(0x15e, {
+    handles: ['itemHandle'],
+    authorized: 1,
+    response: struct('Unseal response').field('outData', TPM2B_SENSITIVE_DATA),
   }),
   FlushContext: command(0x165, { request: struct('FlushContext').field('flushHandle', u32) }),
   LoadExternal: command(0x167, {
@@ -184,6 +221,14 @@ export const COMMANDS = {
   NV_ReadPublic: command(0x169, {
     handles: ['nvIndex'],
     response: struct('NV_ReadPublic response').field('nvPublic', TPM2B_NV_PUBLIC).field('nvName', TPM2B_NAME),
+  }),
+  PolicyAuthorize: command(0x16a, {
+    handles: ['policySession'],
+    request: struct('PolicyAuthorize')
+      .field('approvedPolicy', TPM2B_DIGEST)
+      .field('policyRef', TPM2B_NONCE)
+      .field('keySign', TPM2B_NAME)
+      .field('checkTicket', TPMT_TK_VERIFIED),
   }),
   PolicyAuthValue: command(0x16b, { handles: ['policySession'] }),
   PolicyCommandCode: command(0x16c, {
@@ -211,6 +256,11 @@ export const COMMANDS = {
       .field('authHash', TPMI_ALG_HASH),
     returnsHandle: true,
     response: struct('StartAuthSession response').field('nonceTPM', TPM2B_NONCE),
+  }),
+  VerifySignature: command(0x177, {
+    handles: ['keyHandle'],
+    request: struct('VerifySignature').field('digest', TPM2B_DIGEST).field('signature', TPMT_SIGNATURE),
+    response: struct('VerifySignature response').field('validation', TPMT_TK_VERIFIED),
   }),
   GetCapability: command(0x17a, {
     request: struct('GetCapability').field('capability', TPM_CAP).field('property', u32).field('propertyCount', u32),

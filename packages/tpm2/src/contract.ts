@@ -2,10 +2,11 @@ import { concat, equal, toHex } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
 import { type EcPublicKey, Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { expectOk } from '@sekimori/result';
+import { expectOk, ok } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TpmsAttest, TPMS_ATTEST } from './attest.ts';
 import { activateCredential, agreeWithHealthKey, createAttestationKey, createHealthKey } from './attester.ts';
+import { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from './authorized-policy.ts';
 import { EMPTY_PASSWORD, Tpm } from './client.ts';
 import { COMMANDS } from './commands.ts';
 import { makeCredential } from './credential.ts';
@@ -25,8 +26,12 @@ import {
   startup,
   tpmProperties,
 } from './operations.ts';
+import { changeHierarchyAuth, removeNv, writeNvOnce } from './owner.ts';
 import { pcrDigestOf } from './pcr-selection.ts';
-import { TPMT_SIGNATURE, verifySignature } from './signature.ts';
+import { PolicyDigest } from './policy.ts';
+import { seal, unseal } from './sealing.ts';
+import type { Session } from './session.ts';
+import { TPMT_SIGNATURE, type TpmtSignature, verifySignature } from './signature.ts';
 import { SRK_ECC_P256 } from './templates.ts';
 import type { TpmTransport } from './transport.ts';
 
@@ -372,6 +377,154 @@ export function tpmContract(
         fault: { code: 'tpm-error', response: { about: { part: 'session' } } },
       });
       await ek.release();
+    });
+
+    const AUTHORITY = new Secret(new Uint8Array(32).fill(0xa7));
+    const EMPTY = new Secret(new Uint8Array(0));
+    const POLICY_REF = crypto.hash('sha256', DIGEST);
+    const withSrk = async <T>(work: (srk: LoadedKey) => Promise<T>) =>
+      keeping(expectOk(await createPrimary(tpm, TPM_RH.owner, SRK_ECC_P256)), work);
+    const pcrPolicy = async () =>
+      PolicyDigest.start(crypto, 'sha256').pcr(
+        [PCR_SELECTION],
+        pcrDigestOf(crypto, 'sha256', [expectOk(await readPcrs(tpm, PCR_SELECTION)).get(PCR)!]),
+      ).digest;
+    const satisfyPcrs = async (session: Session) => {
+      const done = await tpm.run('PolicyPCR', {
+        handles: { policySession: session.handle },
+        parameters: { pcrDigest: new Uint8Array(0), pcrs: [PCR_SELECTION] },
+      });
+      return done.ok ? ok(undefined) : done;
+    };
+    async function signerOfPolicies() {
+      const key = await crypto.generateKey({ type: 'ec', curve: 'P-256' });
+      if (key.publicKey.type !== 'ec') throw new Error('an EC key was asked for');
+      const sign = async (message: Uint8Array): Promise<TpmtSignature> => {
+        const bytes = await key.sign('ecdsa-sha256', message);
+        const [signatureR, signatureS] = [bytes.subarray(0, 32), bytes.subarray(32)];
+        return { sigAlg: 'ecdsa', hash: 'sha256', signatureR, signatureS };
+      };
+      return { signer: policySigner(key.publicKey), sign };
+    }
+
+    it('opens what it sealed while the PCRs are the same, and the data do not cross the wire in clear', async () => {
+      await withSrk(async (srk) => {
+        const data = crypto.random(32);
+        const frames: string[] = [];
+        const note = (command: Uint8Array, response: Uint8Array) => {
+          frames.push(toHex(command), toHex(response));
+          return response;
+        };
+        const policy = await pcrPolicy();
+        const sealed = expectOk(await withMeddling(note, () => seal(tpm, srk, policy, new Secret(data))));
+        const opened = expectOk(await withMeddling(note, () => unseal(tpm, srk, sealed, satisfyPcrs)));
+        expect(opened.use(toHex)).toBe(toHex(data));
+        expect(frames.length).toBeGreaterThan(0);
+        expect(frames.filter((frame) => frame.includes(toHex(data)))).toEqual([]);
+        expectOk(await extendPcr(tpm, PCR, 'sha256', DIGEST));
+        expect(await unseal(tpm, srk, sealed, satisfyPcrs)).toMatchObject({
+          fault: { response: { name: 'TPM_RC_POLICY_FAIL' } },
+        });
+      });
+    });
+
+    it('does not open sealed data that were changed, or sealed below another key', async () => {
+      await withSrk(async (srk) => {
+        const sealed = expectOk(await seal(tpm, srk, await pcrPolicy(), new Secret(DIGEST)));
+        const changed = Uint8Array.from(sealed.tpm2bPrivate);
+        changed[changed.length - 1]! ^= 1;
+        const refused = { fault: { response: { name: 'TPM_RC_INTEGRITY' } } };
+        expect(await unseal(tpm, srk, { ...sealed, tpm2bPrivate: changed }, satisfyPcrs)).toMatchObject(refused);
+        await keeping(expectOk(await createPrimary(tpm, TPM_RH.null, SRK_ECC_P256)), async (other) =>
+          expect(await unseal(tpm, other, sealed, satisfyPcrs)).toMatchObject(refused),
+        );
+        const cut = { ...sealed, tpm2bPublic: sealed.tpm2bPublic.subarray(1) };
+        expect(await unseal(tpm, srk, cut, satisfyPcrs)).toMatchObject({ fault: { code: 'sealed-object-malformed' } });
+      });
+    });
+
+    it('opens under any policy that a signer approved', async () => {
+      const { signer, sign } = await signerOfPolicies();
+      await withSrk(async (srk) => {
+        const policy = authorizedPolicy(crypto, signer, POLICY_REF);
+        const sealed = expectOk(await seal(tpm, srk, policy, new Secret(DIGEST)));
+        const openWith = (approvedPolicy: Uint8Array, signature: TpmtSignature) =>
+          unseal(tpm, srk, sealed, async (session) => {
+            const satisfied = await satisfyPcrs(session);
+            if (!satisfied.ok) return satisfied;
+            return authorizePolicy(tpm, session, { signer, policyRef: POLICY_REF, approvedPolicy, signature });
+          });
+        for (let round = 0; round < 2; round++) {
+          const approved = await pcrPolicy();
+          const signature = await sign(approvalOf(approved, POLICY_REF));
+          expect(expectOk(await openWith(approved, signature)).use(toHex)).toBe(toHex(DIGEST));
+          expectOk(await extendPcr(tpm, PCR, 'sha256', DIGEST));
+          expect(await openWith(approved, signature)).toMatchObject({
+            fault: { response: { name: 'TPM_RC_VALUE', about: { part: 'parameter', number: 1 } } },
+          });
+        }
+      });
+    });
+
+    it('does not open under a policy that somebody else approved, or approved for something else', async () => {
+      const [owner, other] = [await signerOfPolicies(), await signerOfPolicies()];
+      await withSrk(async (srk) => {
+        const policy = authorizedPolicy(crypto, owner.signer, POLICY_REF);
+        const sealed = expectOk(await seal(tpm, srk, policy, new Secret(DIGEST)));
+        const openWith = (approval: Approval) =>
+          unseal(tpm, srk, sealed, async (session) => {
+            const satisfied = await satisfyPcrs(session);
+            return satisfied.ok ? authorizePolicy(tpm, session, approval) : satisfied;
+          });
+        const approvedPolicy = await pcrPolicy();
+        const common = { policyRef: POLICY_REF, approvedPolicy };
+        const signature = await other.sign(approvalOf(approvedPolicy, POLICY_REF));
+        expect(await openWith({ ...common, signer: owner.signer, signature })).toMatchObject({
+          fault: { response: { name: 'TPM_RC_SIGNATURE' } },
+        });
+        expect(await openWith({ ...common, signer: other.signer, signature })).toMatchObject({
+          fault: { response: { name: 'TPM_RC_POLICY_FAIL' } },
+        });
+        const forOther = await owner.sign(approvalOf(approvedPolicy, DIGEST));
+        expect(
+          await openWith({ ...common, policyRef: DIGEST, signer: owner.signer, signature: forOther }),
+        ).toMatchObject({ fault: { response: { name: 'TPM_RC_POLICY_FAIL' } } });
+      });
+    });
+
+    it("has an owner's authorization, and an index that nobody writes twice or removes without it", async () => {
+      const index = 0x01500f00;
+      await withSrk(async (srk) => {
+        const owner = { auth: AUTHORITY, saltTo: srk };
+        const wrong = { auth: new Secret(DIGEST), saltTo: srk };
+        const nobody = { auth: EMPTY, saltTo: srk };
+        const frames: string[] = [];
+        const note = (command: Uint8Array, response: Uint8Array) => {
+          frames.push(toHex(command));
+          return response;
+        };
+        expectOk(await withMeddling(note, () => changeHierarchyAuth(tpm, 'owner', nobody, AUTHORITY)));
+        expect(frames.filter((frame) => AUTHORITY.use((bytes) => frame.includes(toHex(bytes))))).toEqual([]);
+        try {
+          const badAuth = { fault: { response: { name: 'TPM_RC_BAD_AUTH' } } };
+          expect(await writeNvOnce(tpm, nobody, index, DIGEST)).toMatchObject(badAuth);
+          expectOk(await writeNvOnce(tpm, owner, index, DIGEST));
+          expect(toHex(expectOk(await readNv(tpm, index)))).toBe(toHex(DIGEST));
+          expect(await writeNvOnce(tpm, owner, index, DIGEST)).toMatchObject({
+            fault: { response: { name: 'TPM_RC_NV_DEFINED' } },
+          });
+          expect(await removeNv(tpm, wrong, index)).toMatchObject(badAuth);
+          const rewritten = await tpm.run('NV_Write', {
+            handles: { authHandle: TPM_RH.owner, nvIndex: index },
+            parameters: { data: DIGEST, offset: 0 },
+            authorize: [{ password: AUTHORITY }],
+          });
+          expect(rewritten).toMatchObject({ fault: { response: { name: 'TPM_RC_NV_LOCKED' } } });
+        } finally {
+          await removeNv(tpm, owner, index);
+          expectOk(await changeHierarchyAuth(tpm, 'owner', owner, EMPTY));
+        }
+      });
     });
 
     it.skipIf(options.resourceManager)('names what it blames', async () => {

@@ -18,7 +18,6 @@ export {
   type TpmsAttest,
 } from './attest.ts';
 export {
-  type SaltKey,
   createAttestationKey,
   type ActivationFault,
   activateCredential,
@@ -27,6 +26,7 @@ export {
   agreeWithHealthKey,
 } from './attester.ts';
 export { TPMA_OBJECT, TPMA_SESSION, TPMA_NV } from './attributes.ts';
+export { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from './authorized-policy.ts';
 export {
   TPM2B_DIGEST,
   TPM2B_NONCE,
@@ -39,6 +39,7 @@ export {
   TPM2B_ENCRYPTED_SECRET,
   TPM2B_ATTEST,
   TPM2B_SENSITIVE_DATA,
+  TPM2B_PRIVATE,
   TPM2B_TIMEOUT,
   TPML_DIGEST,
   TPMT_HA,
@@ -128,6 +129,7 @@ export {
   type PcrQuote,
   quoteWithPcrs,
 } from './operations.ts';
+export { changeHierarchyAuth, removeNv, type TpmOwner, writeNvOnce } from './owner.ts';
 export {
   type PcrSelection,
   TPMS_PCR_SELECTION,
@@ -135,6 +137,7 @@ export {
   TPML_PCR_BANKS,
   pcrDigestOf,
 } from './pcr-selection.ts';
+export type { SaltKey } from './policy-restart.ts';
 export { PolicyDigest, EK_POLICY_A, EK_POLICY_C, EK_POLICY_B } from './policy.ts';
 export {
   TPMS_RSA_PARMS,
@@ -159,6 +162,7 @@ export {
   type TpmtRsaScheme,
   type TpmtEccScheme,
 } from './schemes.ts';
+export { seal, type SealedObject, unseal } from './sealing.ts';
 export { type SessionStart, type SessionUse, Session } from './session.ts';
 export { TPMT_SIGNATURE, type TpmtSignature, type SigningScheme, verifySignature } from './signature.ts';
 export {

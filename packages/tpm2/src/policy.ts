@@ -34,6 +34,16 @@ export class PolicyDigest {
     return new PolicyDigest(this.#crypto, this.#hash, this.#crypto.hash(this.#hash, concat(first.digest, policyRef)));
   }
 
+  /**
+   * TPM2_PolicyAuthorize: the digest starts anew from zeros, so any policy that the key signed for will do. `keySign` is a
+   * Name. Part 3, 23.16.
+   */
+  static authorize(crypto: Crypto, hash: HashName, keySign: Uint8Array, policyRef: Uint8Array): PolicyDigest {
+    const start = PolicyDigest.start(crypto, hash);
+    const first = start.#extend(start.digest, COMMANDS.PolicyAuthorize.code, keySign);
+    return new PolicyDigest(crypto, hash, crypto.hash(hash, concat(first.digest, policyRef)));
+  }
+
   authValue(): PolicyDigest {
     return this.#extend(this.digest, COMMANDS.PolicyAuthValue.code);
   }

@@ -29,6 +29,8 @@ export interface SessionUse {
   readonly session: Session;
   /** Of the entity that the session authorizes, where it takes part: in HMAC sessions, and after PolicyAuthValue. */
   readonly authValue?: Secret;
+  /** Where the command changes that value: the new one, with which the TPM answers. */
+  readonly responseAuthValue?: Secret;
   /** Encrypt the command's first parameter. */
   readonly decrypt?: boolean;
   /** Have the TPM encrypt the response's first parameter. */
@@ -112,7 +114,9 @@ export class Session {
     const rpHash = this.#crypto.hash(this.#hash, concat(u32be(0), u32be(commandCode), parameters));
     const attributes = encode(TPMA_SESSION, authorization.sessionAttributes);
     const message = concat(rpHash, authorization.nonce, this.#nonceCaller, attributes);
-    if (!equalConstantTime(this.#hmac(use, message), authorization.hmac)) return false;
+    const authValue = use.responseAuthValue ?? use.authValue;
+    const answered = authValue ? { ...use, authValue } : use;
+    if (!equalConstantTime(this.#hmac(answered, message), authorization.hmac)) return false;
     this.#nonceTpm = authorization.nonce;
     return true;
   }

@@ -12,6 +12,7 @@ import {
   encodeResponse,
   explainResponseCode,
   type RequestOf,
+  SRK_ECC_P256,
   TPM_RH,
   TPMA_SESSION,
   type TpmsAuthCommand,
@@ -19,6 +20,8 @@ import {
 import { hex } from './bytes.ts';
 
 const NONE = new Uint8Array(0);
+const UNSEAL = '8002 0000001b 0000015e 80000001 00000009 400000090000000000';
+const WRITE_LOCK = '8002 0000001f 00000138 40000001 01500020 00000009 400000090000000000';
 const EMPTY_AUTH: TpmsAuthCommand = {
   sessionHandle: TPM_RH.password,
   nonce: NONE,
@@ -89,6 +92,41 @@ describe('commands, byte for byte', () => {
       ),
       `8002 00000057 00000182 00000010 00000009 400000090000000000 00000002 0004 ${'01'.repeat(20)} 000b ${'02'.repeat(32)}`,
     ],
+    [
+      'Load',
+      command(
+        'Load',
+        [0x81000001],
+        { inPrivate: hex('aabb'), inPublic: { value: SRK_ECC_P256.value, bytes: SRK_ECC_P256.bytes } },
+        [EMPTY_AUTH],
+      ),
+      `8002 0000007b 00000157 81000001 00000009 400000090000000000 0002 aabb 005a ${toHex(SRK_ECC_P256.bytes)}`,
+    ],
+    ['Unseal', command('Unseal', [0x80000001], {}, [EMPTY_AUTH]), UNSEAL],
+    [
+      'VerifySignature',
+      command('VerifySignature', [0x80000001], {
+        digest: nonce,
+        signature: { sigAlg: 'ecdsa', hash: 'sha256', signatureR: hex('01'), signatureS: hex('0203') },
+      }),
+      `8001 0000002b 00000177 80000001 0010 ${'11'.repeat(16)} 0018 000b 0001 01 0002 0203`,
+    ],
+    [
+      'PolicyAuthorize',
+      command('PolicyAuthorize', [0x03000000], {
+        approvedPolicy: nonce,
+        policyRef: hex('07'),
+        keySign: hex('000b01'),
+        checkTicket: { tag: 0x8022, hierarchy: TPM_RH.owner, digest: hex('09') },
+      }),
+      `8001 00000031 0000016a 03000000 0010 ${'11'.repeat(16)} 0001 07 0003 000b01 8022 40000001 0001 09`,
+    ],
+    [
+      'HierarchyChangeAuth',
+      command('HierarchyChangeAuth', [TPM_RH.owner], { newAuth: hex('0a0b') }, [EMPTY_AUTH]),
+      '8002 0000001f 00000129 40000001 00000009 400000090000000000 0002 0a0b',
+    ],
+    ['NV_WriteLock', command('NV_WriteLock', [TPM_RH.owner, 0x01500020], {}, [EMPTY_AUTH]), WRITE_LOCK],
     ['FlushContext', command('FlushContext', [], { flushHandle: 0x80000000 }), '8001 0000000e 00000165 80000000'],
   ])('%s', (_, written, expected) => expect(written).toBe(toHex(hex(expected))));
 

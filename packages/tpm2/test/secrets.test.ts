@@ -65,6 +65,8 @@ describe('policy digests', () => {
       digest(`0000017f00000001000b03810001${'09'.repeat(32)}`),
     );
     expect(toHex(start.digest)).toBe(zeros);
+    const authorized = PolicyDigest.authorize(crypto, 'sha256', hex('000b01'), hex('0708'));
+    expect(toHex(authorized.digest)).toBe(toHex(crypto.hash('sha256', hex(`${digest('0000016a000b01')}0708`))));
   });
 });
 

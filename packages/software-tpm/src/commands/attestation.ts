@@ -15,7 +15,7 @@ import {
 } from '@sekimori/tpm2';
 import { handler } from '../handler.ts';
 import { FIRMWARE_VERSION, type Machine } from '../machine.ts';
-import type { ObjectKey, TpmObject } from '../objects.ts';
+import type { AsymmetricKey, TpmObject } from '../objects.ts';
 import { type Answer, inHandle, inParameter, RC } from '../response-codes.ts';
 
 /** Part 3, 18. */
@@ -45,7 +45,7 @@ export const attestation = {
 
 interface Signing {
   readonly scheme: SigningScheme;
-  readonly key: ObjectKey;
+  readonly key: AsymmetricKey;
 }
 
 type SchemeOf = { readonly scheme: string; readonly hashAlg?: SigningScheme['hashAlg'] };
@@ -53,8 +53,9 @@ type SchemeOf = { readonly scheme: string; readonly hashAlg?: SigningScheme['has
 /** Part 3, 18.1: a key with a scheme signs with that one alone. */
 function signingOf(signer: TpmObject, asked: SchemeOf, handle: number): Answer<Signing> {
   const { objectAttributes, parameters } = signer.area.value;
-  if (!objectAttributes.sign || !signer.key || (parameters.is !== 'rsa' && parameters.is !== 'ecc'))
-    return inHandle(handle, RC.key);
+  const { key } = signer;
+  const isAsymmetric = parameters.is === 'rsa' || parameters.is === 'ecc';
+  if (!objectAttributes.sign || !key || key.type === 'keyedhash' || !isAsymmetric) return inHandle(handle, RC.key);
   const own: SchemeOf = parameters.value.scheme;
   const scheme = own.scheme === 'null' ? asked : own;
   const isOther = asked.scheme !== 'null' && (asked.scheme !== scheme.scheme || asked.hashAlg !== scheme.hashAlg);
@@ -62,7 +63,7 @@ function signingOf(signer: TpmObject, asked: SchemeOf, handle: number): Answer<S
   const name = scheme.scheme;
   const fits = parameters.is === 'ecc' ? name === 'ecdsa' : name === 'rsassa' || name === 'rsapss';
   if (isOther || !fits || hashAlg === undefined) return inParameter(2, RC.scheme);
-  return ok({ scheme: { scheme: name as SigningScheme['scheme'], hashAlg }, key: signer.key });
+  return ok({ scheme: { scheme: name as SigningScheme['scheme'], hashAlg }, key });
 }
 
 async function sign(

@@ -55,6 +55,16 @@ function handlesLike(machine: Machine, from: number): readonly number[] {
   }
 }
 
+/** TPMA_PERMANENT: whose authorization is set. Part 2, 8.6. */
+function permanentAttributes(machine: Machine): number {
+  const bits = { owner: 1, endorsement: 2, lockout: 4 } as const;
+  const isSet = (name: keyof typeof bits) => machine.hierarchy(name).auth.length > 0;
+  return (['owner', 'endorsement', 'lockout'] as const).reduce(
+    (all, name) => (isSet(name) ? all | bits[name] : all),
+    0,
+  );
+}
+
 /** TPM_PT. Part 2, 6.13. */
 function propertiesFrom(machine: Machine, from: number) {
   const text = (four: string) => utf8(four).reduce((value, byte) => value * 256 + byte, 0);
@@ -84,7 +94,7 @@ function propertiesFrom(machine: Machine, from: number) {
     [0x120, 64], // MAX_DIGEST
     [0x12c, MAX_NV_BUFFER], // NV_BUFFER_MAX
     [0x12e, 1024], // MAX_CAP_BUFFER
-    [0x200, 0], // PERMANENT: no authorization is set
+    [0x200, permanentAttributes(machine)],
     [0x201, 0xf], // STARTUP_CLEAR: all hierarchies are enabled
     [0x202, machine.nvIndices.size], // HR_NV_INDEX
     [0x203, machine.sessions.count - machine.sessions.free], // HR_LOADED

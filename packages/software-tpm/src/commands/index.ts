@@ -3,12 +3,15 @@ import { agreement } from './agreement.ts';
 import { attestation } from './attestation.ts';
 import { capability } from './capability.ts';
 import { credential } from './credential.ts';
+import { hierarchies } from './hierarchies.ts';
 import { lifecycle } from './lifecycle.ts';
 import { nv } from './nv.ts';
 import { objects } from './objects.ts';
 import { pcr } from './pcr.ts';
 import { policy } from './policy.ts';
+import { sealing } from './sealing.ts';
 import { sessions } from './sessions.ts';
+import { signatures } from './signatures.ts';
 
 /** Every command of tpm2's table. */
 export const HANDLERS: Handlers = {
@@ -16,10 +19,13 @@ export const HANDLERS: Handlers = {
   ...capability,
   ...pcr,
   ...objects,
+  ...sealing,
   ...sessions,
   ...policy,
   ...attestation,
+  ...signatures,
   ...credential,
   ...agreement,
   ...nv,
+  ...hierarchies,
 };

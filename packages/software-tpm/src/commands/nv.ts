@@ -5,7 +5,7 @@ import { ok } from '@sekimori/result';
 import { handleType, TPMS_NV_PUBLIC } from '@sekimori/tpm2';
 import type { HierarchyEntity, NvEntity } from '../entities.ts';
 import { handler } from '../handler.ts';
-import { MAX_NV_BUFFER } from '../machine.ts';
+import { type Machine, MAX_NV_BUFFER } from '../machine.ts';
 import { type NvIndex, nvIndexOf } from '../nv.ts';
 import { inHandle, inParameter, RC, refuse } from '../response-codes.ts';
 
@@ -32,14 +32,20 @@ export const nv = {
     handles: ['nvAuth', 'nv'],
     run: (machine, [authority, { handle, index }], { data, offset }) => {
       if (!mayAccess(authority, index, 'Write')) return refuse(RC.nvAuthorization);
+      if (index.public.attributes.writeLocked) return refuse(RC.nvLocked);
       if (data.length > MAX_NV_BUFFER) return inParameter(1, RC.value);
       if (offset + data.length > index.data.length) return refuse(RC.nvRange);
-      const attributes = { ...index.public.attributes, written: true };
       const written = concat(index.data.subarray(0, offset), data, index.data.subarray(offset + data.length));
-      const changed = index.auth.use((auth) =>
-        nvIndexOf(machine.crypto, { ...index.public, attributes }, { auth, data: written }),
-      );
-      machine.nvIndices.set(handle, async () => changed);
+      change(machine, handle, index, { written: true }, written);
+      return ok({ response: {} });
+    },
+  }),
+  NV_WriteLock: handler<'NV_WriteLock'>()({
+    handles: ['nvAuth', 'nv'],
+    run: (machine, [authority, { handle, index }]) => {
+      if (!mayAccess(authority, index, 'Write')) return refuse(RC.nvAuthorization);
+      if (!index.public.attributes.writeDefine) return inHandle(2, RC.attributes);
+      change(machine, handle, index, { writeLocked: true }, index.data);
       return ok({ response: {} });
     },
   }),
@@ -51,7 +57,8 @@ export const nv = {
       const isReadable = attributes.ppRead || attributes.ownerRead || attributes.authRead || attributes.policyRead;
       const isWritable = attributes.ppWrite || attributes.ownerWrite || attributes.authWrite || attributes.policyWrite;
       if (handleType(nvIndex) !== 'nv') return inParameter(2, RC.value);
-      if (!isOrdinary || !isReadable || !isWritable || attributes.written) return inParameter(2, RC.attributes);
+      if (!isOrdinary || !isReadable || !isWritable || attributes.written || attributes.writeLocked)
+        return inParameter(2, RC.attributes);
       if (attributes.platformCreate !== (hierarchy.name === 'platform')) return inParameter(2, RC.attributes);
       if (authPolicy.length !== 0 && authPolicy.length !== hashLength(nameAlg)) return inParameter(2, RC.size);
       if (dataSize > MAX_NV_BUFFER) return inParameter(2, RC.size);
@@ -72,6 +79,19 @@ export const nv = {
     },
   }),
 };
+
+/** Its Name changes with its attributes. */
+function change(
+  machine: Machine,
+  handle: number,
+  index: NvIndex,
+  attributes: Partial<NvIndex['public']['attributes']>,
+  data: Uint8Array,
+): void {
+  const area = { ...index.public, attributes: { ...index.public.attributes, ...attributes } };
+  const changed = index.auth.use((auth) => nvIndexOf(machine.crypto, area, { auth, data }));
+  machine.nvIndices.set(handle, async () => changed);
+}
 
 /** Part 1, 37.3: a hierarchy where the index allows it; or the index itself, whose authorization was checked. */
 function mayAccess(authority: HierarchyEntity | NvEntity, index: NvIndex, access: 'Read' | 'Write'): boolean {

@@ -1,4 +1,4 @@
-import { equal } from '@sekimori/bytes';
+import { concat, equal } from '@sekimori/bytes';
 import { hashLength } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
 import { pcrDigestOf, PolicyDigest, TPM_RH } from '@sekimori/tpm2';
@@ -6,6 +6,7 @@ import { nameOfEntity } from '../entities.ts';
 import { handler } from '../handler.ts';
 import { inParameter, RC, refuse } from '../response-codes.ts';
 import { freshPolicy } from '../sessions.ts';
+import { hashOfName, verifiedTicket } from '../tickets.ts';
 
 const TPM_ST_AUTH_SECRET = 0x8023;
 const NONE = new Uint8Array(0);
@@ -57,6 +58,22 @@ export const policy = {
       const isBranch = pHashList.some((branch) => equal(branch, session.policy.digest.digest));
       if (session.type !== 'trial' && !isBranch) return inParameter(1, RC.value);
       session.policy.digest = PolicyDigest.or(machine.crypto, session.hash, pHashList);
+      return ok({ response: {} });
+    },
+  }),
+  PolicyAuthorize: handler<'PolicyAuthorize'>()({
+    handles: ['policySession'],
+    run: (machine, [{ session }], { approvedPolicy, policyRef, keySign, checkTicket }) => {
+      const hash = hashOfName(keySign);
+      if (!hash) return inParameter(3, RC.hash);
+      if (keySign.length !== 2 + hashLength(hash)) return inParameter(3, RC.size);
+      if (session.type !== 'trial') {
+        if (!equal(approvedPolicy, session.policy.digest.digest)) return inParameter(1, RC.value);
+        const digest = machine.crypto.hash(hash, concat(approvedPolicy, policyRef));
+        const ticket = verifiedTicket(machine, checkTicket.hierarchy, digest, keySign);
+        if (!ticket || !equal(ticket.digest, checkTicket.digest)) return inParameter(4, RC.value);
+      }
+      session.policy.digest = PolicyDigest.authorize(machine.crypto, session.hash, keySign, policyRef);
       return ok({ response: {} });
     },
   }),

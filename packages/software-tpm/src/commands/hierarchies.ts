@@ -1,0 +1,20 @@
+import { hashLength, Secret } from '@sekimori/crypto-core';
+import { ok } from '@sekimori/result';
+import { handler } from '../handler.ts';
+import { withoutTrailingZeros } from '../objects.ts';
+import { inParameter, RC } from '../response-codes.ts';
+
+/** The largest digest. */
+const MAX_AUTH = hashLength('sha512');
+
+export const hierarchies = {
+  /** Part 3, 24.8. The response is keyed with the new value. */
+  HierarchyChangeAuth: handler<'HierarchyChangeAuth'>()({
+    handles: ['authorizable'],
+    run: (_machine, [{ hierarchy }], { newAuth }) => {
+      if (newAuth.length > MAX_AUTH) return inParameter(1, RC.size);
+      hierarchy.auth = new Secret(withoutTrailingZeros(newAuth));
+      return ok({ response: {} });
+    },
+  }),
+};

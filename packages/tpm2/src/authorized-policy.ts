@@ -1,0 +1,81 @@
+import { concat } from '@sekimori/bytes';
+import type { Crypto, EcPublicKey } from '@sekimori/crypto-core';
+import { ok } from '@sekimori/result';
+import { TPMA_OBJECT } from './attributes.ts';
+import type { Tpm, TpmResult } from './client.ts';
+import { TPM_RH } from './handles.ts';
+import { nameOf, pointOf } from './names.ts';
+import { PolicyDigest } from './policy.ts';
+import { type PublicArea, publicArea } from './public-area.ts';
+import type { Session } from './session.ts';
+import type { TpmtSignature } from './signature.ts';
+
+// TPM2_PolicyAuthorize: an object whose policy is "whatever this key signed for". Part 3, 23.16; Part 1, 19.7.
+
+/** The public area under which a signer of policies is loaded: its Name is part of the policy, so nothing of it may vary. */
+export function policySigner(key: EcPublicKey): PublicArea {
+  return publicArea({
+    type: 'ecc',
+    nameAlg: 'sha256',
+    objectAttributes: TPMA_OBJECT.of('sign', 'userWithAuth'),
+    authPolicy: new Uint8Array(0),
+    parameters: {
+      is: 'ecc',
+      value: {
+        symmetric: { algorithm: 'null' },
+        scheme: { scheme: 'ecdsa', hashAlg: 'sha256' },
+        curveID: key.curve,
+        kdf: { scheme: 'null' },
+      },
+    },
+    unique: { is: 'ecc', value: pointOf(key) },
+  });
+}
+
+/** The policy of an object that opens under every policy that `signer` signed for, together with `policyRef`. */
+export function authorizedPolicy(crypto: Crypto, signer: PublicArea, policyRef: Uint8Array): Uint8Array {
+  return PolicyDigest.authorize(crypto, 'sha256', nameOf(crypto, signer), policyRef).digest;
+}
+
+/** What the signer signs with ecdsa-sha256; the TPM calls its digest aHash. */
+export function approvalOf(approvedPolicy: Uint8Array, policyRef: Uint8Array): Uint8Array {
+  return concat(approvedPolicy, policyRef);
+}
+
+export interface Approval {
+  readonly signer: PublicArea;
+  readonly policyRef: Uint8Array;
+  /** The digest that the session has reached. */
+  readonly approvedPolicy: Uint8Array;
+  readonly signature: TpmtSignature;
+}
+
+/**
+ * TPM2_VerifySignature and TPM2_PolicyAuthorize in a policy session. TPM_RC_SIGNATURE: not signed by `signer`;
+ * TPM_RC_VALUE: the session has reached another policy.
+ */
+export async function authorizePolicy(tpm: Tpm, session: Session, approval: Approval): Promise<TpmResult<void>> {
+  const { signer, policyRef, approvedPolicy, signature } = approval;
+  const loaded = await tpm.run('LoadExternal', {
+    // A ticket of the NULL hierarchy would be worth nothing.
+    parameters: { inPrivate: undefined, inPublic: signer, hierarchy: TPM_RH.owner },
+  });
+  if (!loaded.ok) return loaded;
+  const digest = tpm.crypto.hash('sha256', approvalOf(approvedPolicy, policyRef));
+  const verified = await tpm.run('VerifySignature', {
+    handles: { keyHandle: loaded.value.handle },
+    parameters: { digest, signature },
+  });
+  await tpm.flush(loaded.value.handle);
+  if (!verified.ok) return verified;
+  const authorized = await tpm.run('PolicyAuthorize', {
+    handles: { policySession: session.handle },
+    parameters: {
+      approvedPolicy,
+      policyRef,
+      keySign: nameOf(tpm.crypto, signer),
+      checkTicket: verified.value.parameters.validation,
+    },
+  });
+  return authorized.ok ? ok(undefined) : authorized;
+}
