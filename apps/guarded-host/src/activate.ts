@@ -4,12 +4,12 @@ import { type ActivationReply, attestationRoutes, type HostStatus } from '@sekim
 import { activationProof } from '@sekimori/quote-verifier';
 import type { Result } from '@sekimori/result';
 import { activateCredential, createAttestationKey, type LoadedKey } from '@sekimori/tpm2';
-import type { HostDeps } from './deps.ts';
+import type { AttestDeps } from './deps.ts';
 import { type OwnEndorsementKeys, withEnrolledKeys } from './endorsement.ts';
 import { type HostFault, hostFault } from './faults.ts';
 import type { Enrolment } from './state/state.ts';
 
-type ActivateDeps = Pick<HostDeps, 'crypto' | 'tpm' | 'attestation' | 'state'>;
+type ActivateDeps = Pick<AttestDeps, 'crypto' | 'tpm' | 'attestation' | 'state'>;
 
 /**
  * Proves to the service that the attestation key lives beside all enrolled endorsement keys (TPM2_ActivateCredential, once for each): the

@@ -2,24 +2,23 @@ import { OutageError } from '@sekimori/client';
 import { attestationRoutes } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
 import { acceptCertificate } from './accept.ts';
-import type { HostDeps } from './deps.ts';
+import type { AttestDeps } from './deps.ts';
 import { withEnrolledKey } from './endorsement.ts';
 import { collectEvidence } from './evidence.ts';
 import { asCallFault, type HostFault, hostFault } from './faults.ts';
 import type { Attempt, HealthCertificate } from './state/state.ts';
-import { TpmOutageError } from './tpm-outage.ts';
-
-type AttestDeps = Omit<HostDeps, 'keyProtection'>;
+import { withTpm } from './tpm-lock.ts';
+import { TpmOutageError } from './tpm-transport.ts';
 
 /**
- * One attestation: challenge, Evidence, health certificate, which is kept. How it ended is kept too. A refusal puts the certificate at
+ * One attestation at one service: challenge, Evidence, health certificate, which is kept. How it ended is kept too. A refusal puts the certificate at
  * hand away, since the service has revoked it; where nothing was decided it stays good for its time. Rejects as its deps do.
  */
 export async function attest(deps: AttestDeps): Promise<Result<HealthCertificate, HostFault>> {
   try {
     const outcome = await attestOnce(deps);
     if (outcome.ok)
-      await deps.state.saveHealth({ certificate: outcome.value, attempt: { at: deps.clock.now(), code: 'passed' } });
+      await deps.state.saveHealth({ certificate: outcome.value, attempt: attemptNow(deps, { code: 'passed' }) });
     else if (outcome.fault.code !== 'not-enrolled') await keepFailure(deps, attemptOf(outcome.fault));
     return outcome;
   } catch (error) {
@@ -35,11 +34,13 @@ async function attestOnce(deps: AttestDeps): Promise<Result<HealthCertificate, H
   if (!kept.ok) return kept;
   const enrolment = kept.value;
   if (!enrolment) return hostFault('not-enrolled', 'this host is not enrolled');
-  const sameTpm = await withEnrolledKey(tpm, enrolment, async () => ok(undefined));
-  if (!sameTpm.ok) return sameTpm;
+  // First of all: where the service is out, the TPM is spared.
   const challenge = await attestation.call(attestationRoutes.challenge, { body: { hostId: enrolment.hostId } });
   if (!challenge.ok) return challenge;
-  const evidence = await collectEvidence(deps, challenge.value);
+  const evidence = await withTpm(tpm, async () => {
+    const sameTpm = await withEnrolledKey(tpm, enrolment, async () => ok(undefined));
+    return sameTpm.ok ? collectEvidence(deps, challenge.value) : sameTpm;
+  });
   if (!evidence.ok) return evidence;
   const request = evidence.value;
   const reply = await attestation.call(attestationRoutes.attest, { body: request });
@@ -53,13 +54,21 @@ async function attestOnce(deps: AttestDeps): Promise<Result<HealthCertificate, H
   });
 }
 
-/** Refusals after which the service holds no certificate of this host good. */
+/** Whether it is a refusal after which the service holds no certificate of this host good. */
+export function isDecided(code: string): boolean {
+  return DECIDED.has(code);
+}
+
 const DECIDED = new Set(['policy-denied', 'evidence-refused', 'host-revoked', 'unknown-host']);
 
-async function keepFailure({ state, clock }: AttestDeps, attempt: Omit<Attempt, 'at'>): Promise<void> {
-  const before = await state.health();
-  const certificate = before.ok && !DECIDED.has(attempt.code) ? before.value?.certificate : undefined;
-  await state.saveHealth({ ...(certificate && { certificate }), attempt: { at: clock.now(), ...attempt } });
+async function keepFailure(deps: AttestDeps, attempt: Omit<Attempt, 'at'>): Promise<void> {
+  const before = await deps.state.health();
+  const certificate = before.ok && !isDecided(attempt.code) ? before.value?.certificate : undefined;
+  await deps.state.saveHealth({ ...(certificate && { certificate }), attempt: attemptNow(deps, attempt) });
+}
+
+function attemptNow({ clock, url }: AttestDeps, attempt: Omit<Attempt, 'at'>): Attempt {
+  return { at: clock.now(), ...attempt, ...(url === undefined ? {} : { url }) };
 }
 
 function attemptOf(fault: HostFault): Omit<Attempt, 'at'> {

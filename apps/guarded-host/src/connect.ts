@@ -1,123 +1,175 @@
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, createClient } from '@sekimori/client';
+import { createClient } from '@sekimori/client';
 import { type NodeTransport, nodeTransport, type NodeTransportOptions } from '@sekimori/client/node';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { type Certificate, certificatesFromPem } from '@sekimori/pki';
 import { describeFault, ok, type Result } from '@sekimori/result';
 import { type StartFault, systemClock } from '@sekimori/service-kit/program';
-import { Tpm, type TpmTransport } from '@sekimori/tpm2';
+import { Tpm } from '@sekimori/tpm2';
 import { openLinuxTpm, openTpmSocket } from '@sekimori/tpm2-device';
 import type { HostSettings, TpmAddress } from './config.ts';
-import type { HostDeps } from './deps.ts';
+import type { AttestationService, AttestDeps, HostDeps, KeyProtectionService } from './deps.ts';
+import { anyNode, Failover, type ServiceNode } from './failover.ts';
 import type { HostFault } from './faults.ts';
-import { fileHostState } from './state/files.ts';
+import { DEFAULT_SERVICE, fileHostState } from './state/files.ts';
+import type { HostState } from './state/state.ts';
 import { openTlsIdentity } from './tls-identity.ts';
-import { namedTransport, TpmOutageError } from './tpm-outage.ts';
+import { flushLeftovers } from './tpm-leftovers.ts';
+import { reopeningTransport } from './tpm-transport.ts';
+
+type Asked<T> = Promise<Result<T, StartFault | HostFault>>;
 
 export interface ConnectedHost {
   readonly settings: HostSettings;
   readonly crypto: HostDeps['crypto'];
   readonly clock: HostDeps['clock'];
-  readonly state: HostDeps['state'];
+  /** Opened at its first use, and again after an outage. Rejects with `TpmOutageError`. */
+  readonly tpm: Tpm;
   readonly readEventLog: HostDeps['readEventLog'];
-  readonly signers?: readonly Certificate[];
-  /** One connection, opened at the first use. Rejects with `TpmOutageError`. */
-  tpm(): Promise<Tpm>;
-  /** `service-not-configured`: there is no address for it. */
-  attestation(): Promise<Result<Client, StartFault>>;
+  readonly failover: HostDeps['failover'];
+  /** What this host is to each attestation service of the settings; under 'default' where there is none. */
+  readonly states: ReadonlyMap<string, HostState>;
   /** Certificates above the endorsement certificates, DER. */
-  endorsementIntermediates(): Promise<Result<readonly Uint8Array[], StartFault>>;
-  /** Everything `attest` needs. */
-  attesting(): Promise<Result<Omit<HostDeps, 'keyProtection'>, StartFault>>;
-  /** Everything there is; makes the TLS client key where there is none. */
-  deps(): Promise<Result<HostDeps, StartFault | HostFault>>;
+  endorsementIntermediates(): Asked<readonly Uint8Array[]>;
+  /** The attestation services; none where none is configured. */
+  attestation(): Asked<readonly AttestationService[]>;
+  /** What `enrol` and `attest` need, at any node of one service: the first, or the one of this name. */
+  attesting(name?: string): Asked<AttestDeps>;
+  /** Everything there is; makes the TLS client key where there is none. `service-not-configured`: no service of a kind. */
+  deps(): Asked<HostDeps>;
   close(): Promise<void>;
 }
 
 /** The ports of a host as its settings name them. Nothing is reached before it is used. */
-export async function connectHost(settings: HostSettings): Promise<Result<ConnectedHost, StartFault | HostFault>> {
+export async function connectHost(settings: HostSettings): Asked<ConnectedHost> {
   const [crypto, clock] = [nodeCrypto, systemClock];
-  const state = await fileHostState(settings.stateFolder);
-  if (!state.ok) return state;
-  const signers = settings.signers === undefined ? undefined : await readCertificates('signers', settings.signers);
-  if (signers && !signers.ok) return signers;
-  const held = { transports: [] as NodeTransport[], tpm: undefined as Promise<Tpm> | undefined };
+  const states = await openStates(settings);
+  if (!states.ok) return states;
+  const [firstState] = states.value.values();
+  const tpm = openTpm(settings.tpm);
+  const transports: NodeTransport[] = [];
+  const failover = { attestation: new Failover(clock), keyProtection: new Failover(clock) };
+  const readLog = () => readEventLog(settings.eventLog);
+  const machine = { crypto, clock, tpm, readEventLog: readLog };
 
-  async function service(
-    key: 'attestation' | 'keyProtection',
+  async function nodesOf(
+    setting: string,
+    { urls, ca: file }: { readonly urls: readonly string[]; readonly ca: string },
     client?: NodeTransportOptions['client'],
-  ): Promise<Result<Client, StartFault>> {
-    const address = settings[key];
-    if (!address) return notConfigured(key);
-    const ca = await readText(`${key}.ca`, address.ca);
+  ): Asked<readonly ServiceNode[]> {
+    const ca = await readText(`${setting}.ca`, file);
     if (!ca.ok) return ca;
     const parsed = certificatesFromPem(ca.value);
-    if (!parsed.ok) return invalid(`${key}.ca`, `${address.ca}: ${describeFault(parsed.fault)}`);
+    if (!parsed.ok) return invalid(`${setting}.ca`, `${file}: ${describeFault(parsed.fault)}`);
     const transport = nodeTransport({ ca: ca.value, ...(client && { client }) });
-    held.transports.push(transport);
-    return ok(createClient({ baseUrl: address.url, transport }));
+    transports.push(transport);
+    return ok(urls.map((url) => ({ url, client: createClient({ baseUrl: url, transport }) })));
   }
 
-  const host: ConnectedHost = {
+  const attestation = once(async (): Asked<readonly AttestationService[]> => {
+    const services: AttestationService[] = [];
+    for (const service of settings.attestation) {
+      const nodes = await nodesOf('attestation', service);
+      if (!nodes.ok) return nodes;
+      const signers = service.signers === undefined ? undefined : await readCertificates('signers', service.signers);
+      if (signers && !signers.ok) return signers;
+      const { name } = service;
+      const pinned = signers && { signers: signers.value };
+      services.push({ name, nodes: nodes.value, state: states.value.get(name)!, ...pinned });
+    }
+    return ok(services);
+  });
+
+  const keyProtection = once(async (): Asked<readonly KeyProtectionService[]> => {
+    const tls = await openTlsIdentity({ crypto, clock, state: firstState! });
+    if (!tls.ok) return tls;
+    const services: KeyProtectionService[] = [];
+    for (const { guardian, ...service } of settings.keyProtection) {
+      const nodes = await nodesOf('keyProtection', service, { key: tls.value.key, cert: tls.value.certificate });
+      if (!nodes.ok) return nodes;
+      services.push({ nodes: nodes.value, ...(guardian !== undefined && { guardian }) });
+    }
+    return ok(services);
+  });
+
+  return ok({
+    ...machine,
     settings,
-    crypto,
-    clock,
-    state: state.value,
-    readEventLog: () => readEventLog(settings.eventLog),
-    ...(signers && { signers: signers.value }),
-    tpm: () => (held.tpm ??= openTpm(settings.tpm)),
-    attestation: () => service('attestation'),
+    failover,
+    states: states.value,
+    attestation,
     async endorsementIntermediates() {
       const file = settings.endorsementIntermediates;
       if (file === undefined) return ok([]);
       const read = await readCertificates('endorsementIntermediates', file);
       return read.ok ? ok(read.value.map(({ der }) => der)) : read;
     },
-    async attesting() {
-      const attestation = await host.attestation();
-      if (!attestation.ok) return attestation;
-      const { readEventLog: readLog } = host;
-      const known = host.signers && { signers: host.signers };
-      const tpm = await host.tpm();
-      return ok({
-        crypto,
-        clock,
-        state: host.state,
-        tpm,
-        readEventLog: readLog,
-        attestation: attestation.value,
-        ...known,
-      });
+    async attesting(wanted) {
+      const services = await attestation();
+      if (!services.ok) return services;
+      const service = services.value.find(({ name }) => wanted === undefined || name === wanted);
+      if (!service) return notConfigured('attestation', wanted);
+      const { state, signers, nodes } = service;
+      return ok({ ...machine, state, attestation: anyNode(failover.attestation, nodes), ...(signers && { signers }) });
     },
     async deps() {
-      const attesting = await host.attesting();
-      if (!attesting.ok) return attesting;
-      const tls = await openTlsIdentity(host);
-      if (!tls.ok) return tls;
-      const keyProtection = await service('keyProtection', { key: tls.value.key, cert: tls.value.certificate });
-      return keyProtection.ok ? ok({ ...attesting.value, keyProtection: keyProtection.value }) : keyProtection;
+      const asked = await attestation();
+      if (!asked.ok) return asked;
+      if (asked.value.length === 0) return notConfigured('attestation');
+      if (settings.keyProtection.length === 0) return notConfigured('keyProtection');
+      const keepers = await keyProtection();
+      if (!keepers.ok) return keepers;
+      return ok({ ...machine, failover, attestation: asked.value, keyProtection: keepers.value });
     },
     async close() {
-      for (const transport of held.transports) transport.close();
-      await held.tpm?.then((tpm) => tpm.close()).catch(() => {});
+      for (const transport of transports) transport.close();
+      await tpm.close();
     },
+  });
+}
+
+async function openStates({
+  stateFolder,
+  attestation,
+}: HostSettings): Promise<Result<ReadonlyMap<string, HostState>, HostFault>> {
+  const states = new Map<string, HostState>();
+  const names = attestation.length === 0 ? [DEFAULT_SERVICE] : attestation.map(({ name }) => name);
+  for (const name of names) {
+    const state = await fileHostState(stateFolder, name);
+    if (!state.ok) return state;
+    states.set(name, state.value);
+  }
+  return ok(states);
+}
+
+/** The first good outcome stays; after a fault it is tried again. */
+function once<T>(make: () => Asked<T>): () => Asked<T> {
+  let made: Asked<T> | undefined;
+  return async () => {
+    made ??= make();
+    const outcome = await made;
+    if (!outcome.ok) made = undefined;
+    return outcome;
   };
-  return ok(host);
 }
 
 const PAUSE_MILLIS = 20;
 
-async function openTpm(address: TpmAddress): Promise<Tpm> {
+function openTpm(address: TpmAddress): Tpm {
   const place = address.kind === 'tcp' ? `${address.host}:${address.port}` : address.path;
-  let transport: TpmTransport;
-  try {
-    transport = await (address.kind === 'device' ? openLinuxTpm(address.path) : openTpmSocket(address));
-  } catch (error) {
-    throw new TpmOutageError(place, error);
-  }
+  const transport = reopeningTransport(place, async () => {
+    const opened = await (address.kind === 'device' ? openLinuxTpm(address.path) : openTpmSocket(address));
+    if (!hasResourceManager(address)) await flushLeftovers(new Tpm(opened, nodeCrypto));
+    return opened;
+  });
   const pause = (attempt: number): Promise<void> => sleep(attempt * PAUSE_MILLIS);
-  return new Tpm(namedTransport(place, transport), nodeCrypto, { pause });
+  return new Tpm(transport, nodeCrypto, { pause });
+}
+
+/** The kernel's /dev/tpmrm0; swtpm and /dev/tpm0 are the bare TPM. */
+function hasResourceManager(address: TpmAddress): boolean {
+  return address.kind === 'device' && address.path.includes('tpmrm');
 }
 
 /** What the service takes; securityfs tells no size, so reading stops there. */
@@ -159,10 +211,8 @@ function invalid(setting: string, detail: string) {
   } as const;
 }
 
-function notConfigured(key: 'attestation' | 'keyProtection') {
-  const hint = `set ${key}.url and ${key}.ca in the configuration file`;
-  return {
-    ok: false,
-    fault: { code: 'service-not-configured', detail: `there is no address in ${key}`, hint },
-  } as const;
+function notConfigured(key: 'attestation' | 'keyProtection', name?: string) {
+  const detail = name === undefined ? `there is no address in ${key}` : `no attestation service is called '${name}'`;
+  const hint = `set ${key}.url and ${key}.ca in the configuration file, or ${key}Services`;
+  return { ok: false, fault: { code: 'service-not-configured', detail, hint } } as const;
 }

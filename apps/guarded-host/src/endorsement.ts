@@ -4,6 +4,7 @@ import { EndorsementKey } from '@sekimori/quote-verifier';
 import { type CertifiedEndorsementKey, type EndorsementKeyKind, openEndorsementKey, type Tpm } from '@sekimori/tpm2';
 import { type HostFault, hostFault } from './faults.ts';
 import type { Enrolment } from './state/state.ts';
+import { withTpm } from './tpm-lock.ts';
 
 /** An endorsement key whose certificate is for it and whose template is that of the EK Credential Profile. */
 export interface OwnEndorsementKey {
@@ -18,8 +19,18 @@ export type OwnEndorsementKeys = readonly [OwnEndorsementKey, ...OwnEndorsementK
 /** The first is the one that people compare and sessions use; activation proves them all. */
 const KINDS: readonly EndorsementKeyKind[] = ['rsa-2048', 'ecc-p384'];
 
-/** The endorsement keys that have a certificate, for the time of `work`. `endorsement-key-missing`: there is none. */
-export async function withEndorsementKeys<T>(
+/**
+ * The endorsement keys that have a certificate, for the time of `work`, which has the TPM for itself. `endorsement-key-missing`:
+ * there is none.
+ */
+export function withEndorsementKeys<T>(
+  tpm: Tpm,
+  work: (keys: OwnEndorsementKeys) => Promise<Result<T, HostFault>>,
+): Promise<Result<T, HostFault>> {
+  return withTpm(tpm, () => openAll(tpm, work));
+}
+
+async function openAll<T>(
   tpm: Tpm,
   work: (keys: OwnEndorsementKeys) => Promise<Result<T, HostFault>>,
 ): Promise<Result<T, HostFault>> {
@@ -50,7 +61,7 @@ export function withEnrolledKeys<T>(
   });
 }
 
-/** The enrolled endorsement key for the time of `work`: sessions salted to it reach the enrolled TPM or nobody. */
+/** The enrolled endorsement key for the time of `work`, under `withTpm`: sessions salted to it reach the enrolled TPM or nobody. */
 export async function withEnrolledKey<T>(
   tpm: Tpm,
   enrolment: Enrolment,

@@ -1,12 +1,12 @@
 import { attestationRoutes, type HostStatus } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
-import type { HostDeps } from './deps.ts';
+import type { AttestDeps } from './deps.ts';
 import { type OwnEndorsementKey, withEndorsementKeys } from './endorsement.ts';
 import { type HostFault, hostFault } from './faults.ts';
 import { identifierOf, type PlatformOptions } from './identity.ts';
 import type { Enrolment } from './state/state.ts';
 
-type EnrolDeps = Pick<HostDeps, 'tpm' | 'attestation' | 'state'>;
+type EnrolDeps = Pick<AttestDeps, 'tpm' | 'attestation' | 'state'>;
 
 /**
  * Sends the platform identifier and keeps what came back, with the endorsement key it was sent for. The host then waits for an
@@ -38,7 +38,7 @@ export async function adoptEnrolment(deps: EnrolDeps, hostId: string): Promise<R
 
 /** How far the enrolment is, in the service's words. Changes nothing. */
 export async function enrolmentStatus(
-  deps: Pick<HostDeps, 'attestation' | 'state'>,
+  deps: Pick<AttestDeps, 'attestation' | 'state'>,
 ): Promise<Result<HostStatus, HostFault>> {
   const enrolment = await deps.state.enrolment();
   if (!enrolment.ok) return enrolment;

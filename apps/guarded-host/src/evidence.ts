@@ -14,7 +14,7 @@ import {
   type Tpm,
   type TpmResult,
 } from '@sekimori/tpm2';
-import type { HostDeps } from './deps.ts';
+import type { AttestDeps } from './deps.ts';
 import { type HostFault, hostFault } from './faults.ts';
 import { openTlsIdentity } from './tls-identity.ts';
 
@@ -29,7 +29,7 @@ export interface EvidenceOverrides {
   readonly clientKey?: Uint8Array;
 }
 
-type EvidenceDeps = Omit<HostDeps, 'attestation' | 'keyProtection' | 'signers'>;
+type EvidenceDeps = Omit<AttestDeps, 'attestation' | 'url' | 'signers'>;
 
 /**
  * The Evidence for one challenge: a quote, its PCR values, the event log, and the health key certified in the same boot, all bound to
@@ -133,7 +133,7 @@ async function senderOf(
   return tls.ok ? ok({ hostId: sender, clientKey: clientKey ?? tls.value.spki }) : tls;
 }
 
-async function readLog({ readEventLog }: Pick<HostDeps, 'readEventLog'>): Promise<Result<Uint8Array, HostFault>> {
+async function readLog({ readEventLog }: Pick<AttestDeps, 'readEventLog'>): Promise<Result<Uint8Array, HostFault>> {
   try {
     return ok(await readEventLog());
   } catch (error) {

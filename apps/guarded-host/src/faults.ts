@@ -10,6 +10,8 @@ export const HOST_FAULTS = {
     'this TPM has no endorsement certificate in its NV memory: ask its vendor, or manufacture the software TPM with one',
   'endorsement-key-changed':
     'this is not the TPM that was enrolled, or it was cleared by its maker: an operator revokes the host and enrols it anew',
+  'guardian-not-served':
+    "add a key protection service of one of its guardians to 'keyProtectionServices', or have its owner grant the fabric's guardian",
   'health-key-changed': 'the machine was started anew or its PCRs changed: attest again',
   'health-certificate-unexpected':
     'the attestation service answered with a certificate that is not for this host: look at its address and its CA',

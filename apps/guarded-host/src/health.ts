@@ -2,11 +2,11 @@ import { parseCertificate } from '@sekimori/pki';
 import { ok, type Result } from '@sekimori/result';
 import { sameKey } from '@sekimori/crypto-core';
 import { createHealthKey, type LoadedKey, publicKeyOf, type Tpm } from '@sekimori/tpm2';
-import { attest } from './attest.ts';
-import type { HostDeps } from './deps.ts';
+import type { AttestDeps } from './deps.ts';
 import { healthKeySelection } from './evidence.ts';
 import { type HostFault, hostFault } from './faults.ts';
 import type { HealthCertificate } from './state/state.ts';
+import { withTpm } from './tpm-lock.ts';
 
 /**
  * Makes the health key again, for the time of `work`. The same template under the same seed gives the same key: `health-key-changed` when the
@@ -36,18 +36,12 @@ export async function withHealthKey<T>(
 /** A certificate must last this long beyond now, so that it does not end on its way. */
 const MARGIN_MILLIS = 60_000;
 
-/** The certificate at hand where it is good for now, in this boot; else one by a new attestation. */
-export async function currentHealth(
-  deps: HostDeps,
-): Promise<Result<{ readonly health: HealthCertificate; readonly isNew: boolean }, HostFault>> {
-  const kept = await deps.state.health();
-  if (!kept.ok) return kept;
-  const health = kept.value?.certificate;
-  if (health && health.notAfter.getTime() - MARGIN_MILLIS > deps.clock.now().getTime()) {
-    const usable = await withHealthKey(deps.tpm, health, async () => ok(undefined));
-    if (usable.ok) return ok({ health, isNew: false });
-    if (usable.fault.code !== 'health-key-changed') return usable;
-  }
-  const fresh = await attest(deps);
-  return fresh.ok ? ok({ health: fresh.value, isNew: true }) : fresh;
+/** Whether a certificate is good for now, in this boot. Faults and rejections are those of the TPM. */
+export async function isUsable(
+  { tpm, clock }: Pick<AttestDeps, 'tpm' | 'clock'>,
+  health: HealthCertificate,
+): Promise<Result<boolean, HostFault>> {
+  if (health.notAfter.getTime() - MARGIN_MILLIS <= clock.now().getTime()) return ok(false);
+  const same = await withTpm(tpm, () => withHealthKey(tpm, health, async () => ok(true)));
+  return !same.ok && same.fault.code === 'health-key-changed' ? ok(false) : same;
 }

@@ -1,17 +1,32 @@
 export { acceptCertificate } from './accept.ts';
 export { activate } from './activate.ts';
 export { attest } from './attest.ts';
-export { HostConfig, type HostSettings, loadHostConfig, type TpmAddress } from './config.ts';
+export {
+  type AttestationServiceSettings,
+  HostConfig,
+  type HostSettings,
+  type KeyProtectionServiceSettings,
+  loadHostConfig,
+  type TpmAddress,
+} from './config.ts';
 export { connectHost, type ConnectedHost } from './connect.ts';
-export type { HostDeps } from './deps.ts';
+export { type AttestationService, type AttestDeps, type HostDeps, type KeyProtectionService, onePair } from './deps.ts';
 export { adoptEnrolment, enrol, enrolmentStatus } from './enrol.ts';
 export { collectEvidence, type EvidenceOverrides } from './evidence.ts';
 export { asCallFault, HOST_FAULTS, type HostFault, type HostFaultCode } from './faults.ts';
-export { currentHealth } from './health.ts';
+export { Failover, type ServiceNode } from './failover.ts';
+export { attestInOrder, currentHealth, type ServiceHealth } from './in-order.ts';
 export { type HostIdentity, hostIdentity, platformIdentifier, type PlatformOptions } from './identity.ts';
 export { releaseKeys, type ReleasedKeys } from './release.ts';
 export { fileHostState } from './state/files.ts';
 export type { Attempt, Enrolment, Health, HealthCertificate, HostState, StateFault } from './state/state.ts';
-export { type HostAttestationStatus, hostReport, type HostReport, statusOfCode } from './status.ts';
+export {
+  type HostAttestationStatus,
+  hostReport,
+  type HostReport,
+  type ServiceReport,
+  statusOfCode,
+  type StatusDeps,
+} from './status.ts';
 export { openTlsIdentity, type TlsIdentity } from './tls-identity.ts';
-export { namedTransport, TpmOutageError } from './tpm-transport.ts';
+export { reopeningTransport, TpmOutageError } from './tpm-transport.ts';

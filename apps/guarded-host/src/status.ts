@@ -1,12 +1,13 @@
 import { OutageError } from '@sekimori/client';
-import type { HostState as EnrolmentState } from '@sekimori/protocol';
+import { attestationRoutes, type HostState as EnrolmentState } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
-import type { HostDeps } from './deps.ts';
-import { enrolmentStatus } from './enrol.ts';
+import type { AttestationService, HostDeps } from './deps.ts';
+import { anyNode } from './failover.ts';
 import type { HostFault } from './faults.ts';
 import { withHealthKey } from './health.ts';
-import type { Attempt, Health, HealthCertificate } from './state/state.ts';
-import { TpmOutageError } from './tpm-outage.ts';
+import type { Attempt, Enrolment, Health, HealthCertificate } from './state/state.ts';
+import { withTpm } from './tpm-lock.ts';
+import { TpmOutageError } from './tpm-transport.ts';
 
 /** The names of HGS for how a host stands; MSFT_HgsClientConfiguration. */
 export type HostAttestationStatus =
@@ -19,9 +20,9 @@ export type HostAttestationStatus =
   | 'TpmError'
   | 'InsecureHostConfiguration';
 
-export interface HostReport {
-  /** True when keys would be released to this host now, as far as this host can tell. */
-  readonly guarded: boolean;
+/** How this host stands with one attestation service. */
+export interface ServiceReport {
+  readonly service: string;
   readonly attestationStatus: HostAttestationStatus;
   /** Names of the checks that failed at the last attestation. */
   readonly attestationSubStatus: readonly string[];
@@ -39,39 +40,100 @@ export interface HostReport {
     readonly renewAfter: string;
   };
   readonly lastAttestation?: Omit<Attempt, 'at'> & { readonly at: string };
+}
+
+/** In HGS's names, with those of the attestation service that decides. */
+export interface HostReport extends Omit<ServiceReport, 'service'> {
+  readonly mode: 'Local' | 'HostGuardianService';
+  /** True when keys would be released to this host now, as far as this host can tell. */
+  readonly isHostGuarded: boolean;
+  readonly attestationOperationMode: 'Unknown' | 'Tpm';
+  /** Whether another address than the first one answered last. */
+  readonly isFallbackInUse: boolean;
+  /** The address that answered last, else the first one. */
+  readonly attestationServerUrl?: string;
+  readonly keyProtectionServerUrl?: string;
+  /** Each attestation service, in the order in which they are asked. */
+  readonly services: readonly ServiceReport[];
   /** Why something is unknown. */
   readonly remarks: readonly string[];
 }
 
-type StatusDeps = Pick<HostDeps, 'state' | 'clock'> & {
-  /** Left out where nothing is configured or reachable. */
-  readonly attestation?: HostDeps['attestation'];
-  readonly tpm?: HostDeps['tpm'];
-};
+/** What `hostReport` looks at. Nothing is asked for where nothing is configured. */
+export interface StatusDeps extends Pick<HostDeps, 'tpm' | 'clock' | 'failover'> {
+  readonly mode: HostReport['mode'];
+  readonly attestation: readonly AttestationService[];
+  /** Addresses of the key protection services, in their order. */
+  readonly keyProtection: readonly string[];
+}
 
-/** How this host stands. Changes nothing, here or at the service, and answers also where TPM and service do not. */
+/** How this host stands. Changes nothing, here or at a service, and answers also where TPM and services do not. */
 export async function hostReport(deps: StatusDeps): Promise<Result<HostReport, HostFault>> {
-  const { state, clock } = deps;
-  const [kept, health] = [await state.enrolment(), await state.health()];
+  const remarks: string[] = [];
+  const services: ServiceReport[] = [];
+  for (const service of deps.attestation) {
+    const report = await serviceReport(deps, service, remarks);
+    if (!report.ok) return report;
+    services.push(report.value);
+  }
+  const { service: _, ...decisive } = decisiveOf(services) ?? NOTHING;
+  const { failover, mode } = deps;
+  const attestationUrls = deps.attestation.flatMap(({ nodes }) => nodes.map(({ url }) => url));
+  const attestationServerUrl = answeredLast(services) ?? attestationUrls[0];
+  const keyProtectionServerUrl = failover.keyProtection.answered ?? deps.keyProtection[0];
+  return ok({
+    mode,
+    isHostGuarded: decisive.attestationStatus === 'Passed',
+    attestationOperationMode: mode === 'Local' ? 'Unknown' : 'Tpm',
+    ...decisive,
+    isFallbackInUse: attestationServerUrl !== attestationUrls[0] || keyProtectionServerUrl !== deps.keyProtection[0],
+    ...(attestationServerUrl !== undefined && { attestationServerUrl }),
+    ...(keyProtectionServerUrl !== undefined && { keyProtectionServerUrl }),
+    services,
+    remarks,
+  });
+}
+
+const NOTHING: ServiceReport = { service: '', attestationStatus: 'NotConfigured', attestationSubStatus: [] };
+
+/** The first service that knows this host and has decided, as a release would have it; else the first one that knows it. */
+function decisiveOf(services: readonly ServiceReport[]): ServiceReport | undefined {
+  const enrolled = services.filter(({ enrolment }) => enrolment);
+  return enrolled.find(({ attestationStatus }) => !UNDECIDED.has(attestationStatus)) ?? enrolled[0];
+}
+
+const UNDECIDED: ReadonlySet<HostAttestationStatus> = new Set(['Unknown', 'Expired', 'TransientError']);
+
+/** Of the newest attestation that a service answered. */
+function answeredLast(services: readonly ServiceReport[]): string | undefined {
+  const answered = services.flatMap(({ lastAttestation: last }) =>
+    last?.url === undefined || last.code === 'outage' ? [] : [{ at: last.at, url: last.url }],
+  );
+  return answered.toSorted((a, b) => (a.at < b.at ? 1 : -1))[0]?.url;
+}
+
+async function serviceReport(
+  deps: StatusDeps,
+  service: AttestationService,
+  remarks: string[],
+): Promise<Result<ServiceReport, HostFault>> {
+  const [kept, health] = [await service.state.enrolment(), await service.state.health()];
   if (!kept.ok) return kept;
   if (!health.ok) return health;
   const enrolment = kept.value;
-  if (!enrolment)
-    return ok({ guarded: false, attestationStatus: 'NotConfigured', attestationSubStatus: [], remarks: [] });
-  const remarks: string[] = [];
-  const serviceState = await askService(deps, remarks);
+  if (!enrolment) return ok({ ...NOTHING, service: service.name });
+  const state = await askService(deps, service, enrolment, remarks);
   const certificate = health.value?.certificate;
-  const inTime = certificate !== undefined && certificate.notAfter.getTime() > clock.now().getTime();
+  const inTime = certificate !== undefined && certificate.notAfter.getTime() > deps.clock.now().getTime();
   const valid = inTime ? await askTpm(deps, certificate, remarks) : false;
-  const attestationStatus = statusOf(health.value, valid, serviceState);
+  const attestationStatus = statusOf(health.value, valid, state);
   const { hostId, name, endorsementKey } = enrolment;
   return ok({
-    guarded: attestationStatus === 'Passed',
+    service: service.name,
     attestationStatus,
     attestationSubStatus: attestationStatus === 'Passed' ? [] : (health.value?.attempt.subStatus ?? []),
-    enrolment: { hostId, name, ekFingerprint: endorsementKey.fingerprint, state: serviceState },
+    enrolment: { hostId, name, ekFingerprint: endorsementKey.fingerprint, state },
     ...(health.value && lastOf(health.value, valid)),
-    remarks,
   });
 }
 
@@ -112,10 +174,22 @@ export function statusOfCode(code: string): HostAttestationStatus {
 
 const UNAUTHORIZED = new Set(['unknown-host', 'host-revoked', 'host-not-approved', 'host-not-active']);
 
-async function askService({ attestation, state }: StatusDeps, remarks: string[]): Promise<EnrolmentState | 'unknown'> {
-  if (!attestation) return 'unknown';
+/** Addresses that failed a moment ago are not waited for again. */
+async function askService(
+  { failover }: StatusDeps,
+  { nodes }: AttestationService,
+  { hostId }: Enrolment,
+  remarks: string[],
+): Promise<EnrolmentState | 'unknown'> {
+  const failures = nodes.map(({ url }) => failover.attestation.failureOf(url));
+  const fresh = nodes.filter((_, at) => failures[at] === undefined);
+  if (fresh.length === 0) {
+    remarks.push(...failures.filter((why) => why !== undefined));
+    return 'unknown';
+  }
   try {
-    const status = await enrolmentStatus({ attestation, state });
+    const client = anyNode(failover.attestation, fresh);
+    const status = await client.call(attestationRoutes.hostStatus, { params: { id: hostId } });
     if (status.ok) return status.value.state;
     remarks.push(`the attestation service answers: ${status.fault.code}: ${status.fault.detail}`);
   } catch (error) {
@@ -131,9 +205,8 @@ async function askTpm(
   certificate: HealthCertificate,
   remarks: string[],
 ): Promise<boolean | undefined> {
-  if (!tpm) return undefined;
   try {
-    const same = await withHealthKey(tpm, certificate, async () => ok(undefined));
+    const same = await withTpm(tpm, () => withHealthKey(tpm, certificate, async () => ok(undefined)));
     if (same.ok) return true;
     remarks.push(same.fault.detail);
     return same.fault.code === 'health-key-changed' ? false : undefined;

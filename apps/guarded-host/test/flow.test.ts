@@ -20,36 +20,36 @@ describe('a guarded host, with real services', () => {
   });
 
   it('attests, and keeps the certificate', async () => {
-    const { deps } = await anActiveHost(hgs);
+    const { deps, pair } = await anActiveHost(hgs);
     const health = expectOk(await attest(deps));
     expect(health.notAfter.getTime()).toBeGreaterThan(Date.now());
     expect(expectOk(await deps.state.health())).toMatchObject({ certificate: health, attempt: { code: 'passed' } });
-    expect(expectOk(await currentHealth(deps))).toMatchObject({ isNew: false });
+    expect(expectOk(await currentHealth(pair()))).toMatchObject({ isNew: false });
   });
 
   it('has a protector rolled, and gets the keys that its owner finds in both', async () => {
-    const { deps } = await anActiveHost(hgs);
+    const { deps, pair } = await anActiveHost(hgs);
     const { protector, transportKey, owner } = await aProtector(deps);
-    const first = expectOk(await releaseKeys(deps, protector));
+    const first = expectOk(await releaseKeys(pair(), protector));
     expect(hexOf(first.keys.ingress)).toBe(transportKey);
     expect(hexOf(first.keys.egress)).toBe(await openedBy(owner, first.egressProtector));
     expect(hexOf(first.keys.egress)).not.toBe(transportKey);
-    const second = expectOk(await releaseKeys(deps, first.egressProtector));
+    const second = expectOk(await releaseKeys(pair(), first.egressProtector));
     expect(hexOf(second.keys.ingress)).toBe(hexOf(first.keys.egress));
   });
 
   it('attests by itself for a release, and again after a new start of the machine', async () => {
     const host = await anActiveHost(hgs);
     const { protector } = await aProtector(host.deps);
-    expectOk(await releaseKeys(host.deps, protector));
+    expectOk(await releaseKeys(host.pair(), protector));
     const before = expectOk(await host.deps.state.health())?.certificate;
     await host.boot('uki-snakeoil');
-    expectOk(await releaseKeys(host.deps, protector));
+    expectOk(await releaseKeys(host.pair(), protector));
     expect(expectOk(await host.deps.state.health())?.certificate?.traceId).not.toBe(before?.traceId);
   });
 
   it('goes on without its state folder, once told its identifier', async () => {
-    const { deps, id } = await anActiveHost(hgs);
+    const { deps, id, pair } = await anActiveHost(hgs);
     const other = await aHost(hgs);
     const { state } = other.deps;
     const again = { ...deps, state };
@@ -57,13 +57,13 @@ describe('a guarded host, with real services', () => {
     expectOk(await attest(again));
     const { protector } = await aProtector(deps);
     // its client key is another one now, and the connection must use it
-    expectOk(await releaseKeys({ ...again, keyProtection: other.deps.keyProtection }, protector));
+    expectOk(await releaseKeys(pair({ state, keyProtection: other.deps.keyProtection }), protector));
   });
 
   it('leaves nothing in the TPM', async () => {
-    const { deps } = await anActiveHost(hgs);
+    const { deps, pair } = await anActiveHost(hgs);
     const { protector } = await aProtector(deps);
-    expectOk(await releaseKeys(deps, protector));
+    expectOk(await releaseKeys(pair(), protector));
     const handles = await deps.tpm.run('GetCapability', {
       parameters: { capability: 'handles', property: 0x80000000, propertyCount: 16 },
     });

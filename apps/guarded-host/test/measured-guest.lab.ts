@@ -4,7 +4,7 @@ import { parseCertificate } from '@sekimori/pki';
 import { attestationRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { activate, attest, enrol, type HealthCertificate, type HostDeps, releaseKeys } from '../src/index.ts';
+import { activate, attest, type AttestDeps, enrol, type HealthCertificate, releaseKeys } from '../src/index.ts';
 import { type Hgs, openHgs } from './support/hgs.ts';
 import { aMeasuredHost, type MeasuredHost } from './support/measured-host.ts';
 import { aProtector, hexOf, openedBy } from './support/protector.ts';
@@ -26,7 +26,7 @@ describe.skipIf(labIsMissing())('a guarded host whose boots are really measured'
   });
 
   it('is attested once its boot is a baseline, and opens a key protector with its TPM', async () => {
-    const { deps, vendor } = await machine.boot('uki-snakeoil');
+    const { deps, pair, vendor } = await machine.boot('uki-snakeoil');
     await hgs.trust(vendor.root);
     const enrolled = expectOk(await enrol(deps, { name: 'measured', intermediates: vendor.intermediates }));
     id = enrolled.id;
@@ -38,18 +38,18 @@ describe.skipIf(labIsMissing())('a guarded host whose boots are really measured'
     first = claimsOf(expectOk(await attest(deps)));
     expect(first).toMatchObject({ hostId: id, level: 'measured', restartCount: 0 });
 
-    const { protector, transportKey, owner } = await aProtector(deps);
-    const { keys, egressProtector } = expectOk(await releaseKeys(deps, protector));
+    const { protector, transportKey, owner } = await aProtector(pair);
+    const { keys, egressProtector } = expectOk(await releaseKeys(pair, protector));
     expect(hexOf(keys.ingress)).toBe(transportKey);
     expect(hexOf(keys.egress)).toBe(await openedBy(owner, egressProtector));
     expect(await transientObjects(deps)).toMatchObject({ handles: [] });
   });
 
   it('gets no key after another kernel command line, though it kept a certificate; PCRs and events are named', async () => {
-    const { deps } = await machine.boot('uki-snakeoil-cmdline-changed');
+    const { deps, pair } = await machine.boot('uki-snakeoil-cmdline-changed');
     expect(expectOk(await deps.state.health())?.certificate).toBeDefined();
-    const { protector } = await aProtector(deps);
-    expect(await releaseKeys(deps, protector)).toMatchObject({
+    const { protector } = await aProtector(pair);
+    expect(await releaseKeys(pair, protector)).toMatchObject({
       fault: { code: 'policy-denied', subStatus: ['CodeIntegrityPolicy', 'SecureBootSettings'] },
     });
     expect(expectOk(await deps.state.health())?.certificate).toBeUndefined();
@@ -61,9 +61,9 @@ describe.skipIf(labIsMissing())('a guarded host whose boots are really measured'
   });
 
   it('gets keys again after the approved boot, as the same TPM two resets later', async () => {
-    const { deps } = await machine.boot('uki-snakeoil');
-    const { protector, transportKey } = await aProtector(deps);
-    expect(hexOf(expectOk(await releaseKeys(deps, protector)).keys.ingress)).toBe(transportKey);
+    const { deps, pair } = await machine.boot('uki-snakeoil');
+    const { protector, transportKey } = await aProtector(pair);
+    expect(hexOf(expectOk(await releaseKeys(pair, protector)).keys.ingress)).toBe(transportKey);
     const now = claimsOf(expectOk(await deps.state.health())!.certificate!);
     expect(now).toMatchObject({ hostId: id, ekHash: first.ekHash, akName: first.akName, restartCount: 0 });
     expect(now.resetCount).toBe(first.resetCount + 2);
@@ -107,7 +107,7 @@ function claimsOf({ certificate }: HealthCertificate): Claims {
 }
 
 /** Handles of what the kernel's resource manager holds for this connection, of the three objects it allows. */
-async function transientObjects({ tpm }: Pick<HostDeps, 'tpm'>): Promise<unknown> {
+async function transientObjects({ tpm }: Pick<AttestDeps, 'tpm'>): Promise<unknown> {
   const parameters = { capability: 'handles', property: 0x80000000, propertyCount: 16 } as const;
   return expectOk(await tpm.run('GetCapability', { parameters })).parameters.capabilityData;
 }

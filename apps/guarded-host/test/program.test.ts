@@ -57,7 +57,7 @@ describe('sekimori-host', () => {
     await expect(stat(join(folder, 'state'))).rejects.toThrow('ENOENT');
     const before = await run('status', '--json');
     expect(before.status).toBe(6);
-    expect(jsonOf(before)).toMatchObject({ guarded: false, attestationStatus: 'NotConfigured' });
+    expect(jsonOf(before)).toMatchObject({ isHostGuarded: false, attestationStatus: 'NotConfigured' });
 
     const enrolled = await run('identity', '--enrol');
     expect(enrolled.status).toBe(0);
@@ -85,7 +85,7 @@ describe('sekimori-host', () => {
     const after = await run('status', '--json');
     expect(after.status).toBe(0);
     expect(jsonOf(after)).toMatchObject({
-      guarded: true,
+      isHostGuarded: true,
       attestationStatus: 'Passed',
       enrolment: { hostId, state: 'active' },
     });
@@ -108,7 +108,7 @@ describe('sekimori-host', () => {
     const service = ['--attestation', settings.attestation.url, '--ca', hgs.caFile];
     const alone = await sekimoriHost(['identity', '--enrol', '--json', ...flags, ...service], env);
     expect(jsonOf(alone)).toMatchObject({ name: 'from-flag', state: 'pending' });
-    expect((await stat(join(folder, 'third', 'host.json'))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(folder, 'third', 'services', 'default', 'host.json'))).mode & 0o777).toBe(0o600);
   });
 
   it.each([

@@ -10,7 +10,7 @@ import {
   attest,
   collectEvidence,
   enrol,
-  type HostDeps,
+  type AttestDeps,
   platformIdentifier,
   releaseKeys,
 } from '../src/index.ts';
@@ -21,7 +21,7 @@ import { aProtector } from './support/protector.ts';
 const hgs = await startHgs();
 const codeOf = (code: string, more: object = {}) => ({ ok: false, fault: { code, ...more } });
 
-async function challengeFor({ attestation }: HostDeps, hostId: string) {
+async function challengeFor({ attestation }: AttestDeps, hostId: string) {
   return expectOk(await attestation.call(attestationRoutes.challenge, { body: { hostId } }));
 }
 
@@ -41,13 +41,13 @@ describe('what the services refuse', () => {
       });
       expect(health?.certificate).toBeUndefined();
       const { protector } = await aProtector(host.deps);
-      expect(await releaseKeys(host.deps, protector)).toMatchObject(codeOf('policy-denied'));
+      expect(await releaseKeys(host.pair(), protector)).toMatchObject(codeOf('policy-denied'));
     },
   );
 
   it('evidence by another key of the same TPM', async () => {
     const { deps, id } = await anActiveHost(hgs);
-    const attestationKey = (tpm: HostDeps['tpm']) => createAttestationKey(tpm, 'rsa-2048');
+    const attestationKey = (tpm: AttestDeps['tpm']) => createAttestationKey(tpm, 'rsa-2048');
     const body = expectOk(await collectEvidence(deps, await challengeFor(deps, id), { attestationKey }));
     const refused = await deps.attestation.call(attestationRoutes.attest, { body });
     expect(refused).toMatchObject(codeOf('evidence-refused', { subStatus: ['quote-signature'] }));
@@ -73,10 +73,10 @@ describe('what the services refuse', () => {
   });
 
   it('a certificate for a TLS key that the connection does not have', async () => {
-    const { deps } = await anActiveHost(hgs);
+    const { deps, pair } = await anActiveHost(hgs);
     const other = await aHost(hgs);
     const { protector } = await aProtector(deps);
-    const refused = await releaseKeys({ ...deps, keyProtection: other.deps.keyProtection }, protector);
+    const refused = await releaseKeys(pair({ keyProtection: other.deps.keyProtection }), protector);
     expect(refused).toMatchObject(codeOf('client-key-mismatch'));
   });
 
@@ -102,21 +102,21 @@ describe('what the services refuse', () => {
 
 describe('what the host refuses by itself', () => {
   it('to attest or release before it is enrolled', async () => {
-    const { deps } = await aHost(hgs);
+    const { deps, pair } = await aHost(hgs);
     expect(await activate(deps)).toMatchObject(codeOf('not-enrolled'));
     expect(await attest(deps)).toMatchObject(codeOf('not-enrolled'));
-    expect(await releaseKeys(deps, new Uint8Array(8))).toMatchObject(codeOf('not-enrolled'));
+    expect(await releaseKeys(pair(), new Uint8Array(8))).toMatchObject(codeOf('not-enrolled'));
     expect(expectOk(await deps.state.health())).toBeUndefined();
   });
 
   it('another TPM than the enrolled one', async () => {
-    const { deps } = await anActiveHost(hgs);
+    const { deps, pair } = await anActiveHost(hgs);
     const { tpm } = (await aHost(hgs)).deps;
     const moved = { ...deps, tpm };
     expect(await activate(moved)).toMatchObject(codeOf('endorsement-key-changed'));
     expect(await attest(moved)).toMatchObject(codeOf('endorsement-key-changed'));
     const { protector } = await aProtector(deps);
-    expect(await releaseKeys(moved, protector)).toMatchObject(codeOf('endorsement-key-changed'));
+    expect(await releaseKeys(pair({ tpm }), protector)).toMatchObject(codeOf('endorsement-key-changed'));
   });
 
   it("to take up another host's enrolment, or a second one of its own", async () => {

@@ -81,9 +81,16 @@ describe('a state folder', () => {
     expect(expectOk(await again.health())).toEqual(refused);
     expect(bytesOf(expectOk(await again.clientKey())!)).toEqual(bytesOf(key));
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
-    const files = await readdir(folder);
-    expect(files.toSorted()).toEqual(['health.json', 'host.json', 'tls-client.key']);
-    for (const file of files) expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600);
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const modes = new Map<string, number>();
+    for (const { name, parentPath } of entries) modes.set(name, (await stat(join(parentPath, name))).mode & 0o777);
+    expect(Object.fromEntries(modes)).toEqual({
+      services: 0o700,
+      default: 0o700,
+      'health.json': 0o600,
+      'host.json': 0o600,
+      'tls-client.key': 0o600,
+    });
   });
 
   it('holds one client key, also with two makers at once', async () => {
@@ -98,18 +105,43 @@ describe('a state folder', () => {
     const folder = join(await aFolder(), 'state');
     const state = expectOk(await fileHostState(folder));
     await state.saveHealth(health);
+    const own = join(folder, 'services', 'default');
     // what a process leaves behind that dies before its file takes the name
-    await writeFile(join(folder, '.unfinished-0000'), (await readFile(join(folder, 'health.json'))).subarray(0, 99));
+    await writeFile(join(own, '.unfinished-0000'), (await readFile(join(own, 'health.json'))).subarray(0, 99));
     expect(expectOk(await expectOk(await fileHostState(folder)).health())).toEqual(health);
     await state.saveHealth(refused);
     expect(expectOk(await state.health())).toEqual(refused);
+  });
+
+  it('keeps each attestation service apart, and one client key for all', async () => {
+    const folder = join(await aFolder(), 'state');
+    const [first, second] = [expectOk(await fileHostState(folder)), expectOk(await fileHostState(folder, 'second'))];
+    await first.saveEnrolment(enrolment);
+    expect(expectOk(await second.enrolment())).toBeUndefined();
+    await second.saveHealth(refused);
+    expect(expectOk(await first.health())).toBeUndefined();
+    const key = new Secret(Uint8Array.of(1, 2, 3));
+    expectOk(await first.saveClientKey(key));
+    expect(bytesOf(expectOk(await second.clientKey())!)).toEqual(bytesOf(key));
+    await expect(fileHostState(folder, '../other')).rejects.toThrow('no name of an attestation service');
+  });
+
+  it('reads what an earlier version kept of its one service, until that is written anew', async () => {
+    const folder = join(await aFolder(), 'state');
+    await mkdir(folder, { mode: 0o700 });
+    await writeFile(join(folder, 'host.json'), writeEnrolment(enrolment), { mode: 0o600 });
+    const state = expectOk(await fileHostState(folder));
+    expect(expectOk(await state.enrolment())).toEqual(enrolment);
+    expect(expectOk(await expectOk(await fileHostState(folder, 'second')).enrolment())).toBeUndefined();
+    await state.saveEnrolment({ ...enrolment, name: 'node8' });
+    expect(expectOk(await state.enrolment())?.name).toBe('node8');
   });
 
   it('is refused when others have access', async () => {
     const folder = join(await aFolder(), 'state');
     const state = expectOk(await fileHostState(folder));
     await state.saveEnrolment(enrolment);
-    await chmod(join(folder, 'host.json'), 0o640);
+    await chmod(join(folder, 'services', 'default', 'host.json'), 0o640);
     expect(await state.enrolment()).toMatchObject({ fault: { code: 'state-unreadable' } });
     await chmod(folder, 0o755);
     expect(await fileHostState(folder)).toMatchObject({ fault: { code: 'state-unreadable' } });

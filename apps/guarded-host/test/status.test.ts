@@ -3,13 +3,20 @@ import { attestationRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { Tpm } from '@sekimori/tpm2';
 import { describe, expect, it } from 'vitest';
-import { activate, attest, enrol, hostReport, namedTransport, statusOfCode } from '../src/index.ts';
+import { activate, attest, enrol, hostReport, reopeningTransport, statusOfCode } from '../src/index.ts';
 import { fakeService } from './support/fake-service.ts';
 import { startHgs } from './support/hgs.ts';
-import { aHost, anActiveHost, type TestHost, uniqueName } from './support/host.ts';
+import { aHost, anActiveHost, type TestDeps, type TestHost, uniqueName } from './support/host.ts';
 
 const hgs = await startHgs();
-const reportOf = async ({ deps }: TestHost, change: object = {}) => expectOk(await hostReport({ ...deps, ...change }));
+/** What `hostReport` says, with other parts where they are given. */
+async function reportOf(host: TestHost, { clock, ...change }: Partial<TestDeps> = {}) {
+  const { attestation, tpm, failover, ...pair } = host.pair(change);
+  const mode = 'HostGuardianService';
+  return expectOk(
+    await hostReport({ mode, tpm, failover, attestation, keyProtection: ['https://kps'], clock: clock ?? pair.clock }),
+  );
+}
 
 const unreachable = fakeService({
   hostStatus: () => Promise.reject(new OutageError('https://hgs.example', 'nothing listens there')),
@@ -21,9 +28,15 @@ describe('status', () => {
     const host = await aHost(hgs);
     const { deps } = host;
     expect(await reportOf(host)).toEqual({
-      guarded: false,
+      mode: 'HostGuardianService',
+      isHostGuarded: false,
+      attestationOperationMode: 'Tpm',
       attestationStatus: 'NotConfigured',
       attestationSubStatus: [],
+      isFallbackInUse: false,
+      attestationServerUrl: hgs.services.attestationUrl,
+      keyProtectionServerUrl: 'https://kps',
+      services: [{ service: 'default', attestationStatus: 'NotConfigured', attestationSubStatus: [] }],
       remarks: [],
     });
     const { id, ekFingerprint } = expectOk(await enrol(deps, { name: uniqueName() }));
@@ -39,12 +52,15 @@ describe('status', () => {
     expectOk(await activate(deps));
     expect(await reportOf(host)).toMatchObject({ attestationStatus: 'Unknown', enrolment: { state: 'active' } });
     await attest(deps);
-    expect(await reportOf(host)).toMatchObject({ guarded: false, attestationStatus: 'InsecureHostConfiguration' });
+    expect(await reportOf(host)).toMatchObject({
+      isHostGuarded: false,
+      attestationStatus: 'InsecureHostConfiguration',
+    });
     await hgs.captureBaseline(id, uniqueName());
     expectOk(await attest(deps));
     const guarded = await reportOf(host);
     expect(guarded).toMatchObject({
-      guarded: true,
+      isHostGuarded: true,
       attestationStatus: 'Passed',
       attestationSubStatus: [],
       remarks: [],
@@ -56,7 +72,7 @@ describe('status', () => {
     const host = await anActiveHost(hgs);
     const { notAfter } = expectOk(await attest(host.deps));
     const clock = { now: () => new Date(notAfter.getTime() + 1) };
-    expect(await reportOf(host, { clock })).toMatchObject({ guarded: false, attestationStatus: 'Expired' });
+    expect(await reportOf(host, { clock })).toMatchObject({ isHostGuarded: false, attestationStatus: 'Expired' });
     await host.boot('uki-snakeoil');
     expect(await reportOf(host)).toMatchObject({ attestationStatus: 'Expired', healthCertificate: { valid: false } });
   });
@@ -66,19 +82,19 @@ describe('status', () => {
     expectOk(await attest(host.deps));
     const params = { id: host.id };
     expectOk(await hgs.administrator.call(attestationRoutes.revokeHost, { params, body: { reason: 'test' } }));
-    expect(await reportOf(host)).toMatchObject({ guarded: false, attestationStatus: 'UnauthorizedHost' });
+    expect(await reportOf(host)).toMatchObject({ isHostGuarded: false, attestationStatus: 'UnauthorizedHost' });
   });
 
   it('answers without service and TPM', async () => {
     const host = await anActiveHost(hgs);
     expectOk(await attest(host.deps));
     const alone = await reportOf(host, { attestation: unreachable });
-    expect(alone).toMatchObject({ guarded: true, attestationStatus: 'Passed', enrolment: { state: 'unknown' } });
+    expect(alone).toMatchObject({ isHostGuarded: true, attestationStatus: 'Passed', enrolment: { state: 'unknown' } });
     expect(alone.remarks).toEqual([expect.stringContaining('nothing listens there')]);
-    const transmit = () => Promise.reject(new Error('gone'));
-    const tpm = new Tpm(namedTransport('/dev/tpmrm0', { transmit, close: async () => {} }), host.deps.crypto);
+    const gone = async () => Promise.reject(new Error('gone'));
+    const tpm = new Tpm(reopeningTransport('/dev/tpmrm0', gone), host.deps.crypto);
     const blind = await reportOf(host, { tpm });
-    expect(blind).toMatchObject({ guarded: false, attestationStatus: 'TpmError' });
+    expect(blind).toMatchObject({ isHostGuarded: false, attestationStatus: 'TpmError' });
     expect(blind.healthCertificate).not.toHaveProperty('valid');
     expect(blind.remarks).toEqual(['cannot use the TPM at /dev/tpmrm0: gone']);
   });
@@ -88,7 +104,11 @@ describe('status', () => {
     expectOk(await attest(host.deps));
     await expect(attest({ ...host.deps, attestation: unreachable })).rejects.toThrow(OutageError);
     const report = await reportOf(host);
-    expect(report).toMatchObject({ guarded: true, attestationStatus: 'Passed', lastAttestation: { code: 'outage' } });
+    expect(report).toMatchObject({
+      isHostGuarded: true,
+      attestationStatus: 'Passed',
+      lastAttestation: { code: 'outage' },
+    });
   });
 
   it('changes nothing', async () => {

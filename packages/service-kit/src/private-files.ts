@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { toHex } from '@sekimori/bytes';
 import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
@@ -76,14 +76,21 @@ export async function readPrivateFile(
   }
 }
 
-/** Makes the folder (0700) and what is missing above it; `unsafe-folder` when it is there and not its owner's alone. */
+/** Makes the folder (0700) and what is missing above it, durably; `unsafe-folder` when it is there and not its owner's alone. */
 export async function privateFolder(path: string): Promise<Result<void, Fault<'unsafe-folder'>>> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  const first = await mkdir(path, { recursive: true, mode: 0o700 }); // undefined where nothing was missing
+  if (first !== undefined) await syncNames(resolve(path), resolve(first));
   const { mode, uid } = await lstat(path);
   if ((mode & constants.S_IFMT) !== constants.S_IFDIR) return fail('unsafe-folder', `${path} is not a folder`);
   if ((mode & OTHERS) !== 0) return fail('unsafe-folder', `${path} is open to other users: 'chmod 700 ${path}'`);
   if (!isOwn(uid)) return fail('unsafe-folder', `${path} belongs to another user`);
   return ok(undefined);
+}
+
+/** Of a new folder, and of those above it up to the first that is new. */
+async function syncNames(path: string, first: string): Promise<void> {
+  await syncFolder(dirname(path));
+  if (path.length > first.length) await syncNames(dirname(path), first);
 }
 
 /** After this the names in a folder survive a loss of power. */

@@ -3,7 +3,7 @@ import { FAULTS } from '@sekimori/protocol';
 import { complain } from '@sekimori/service-kit/program';
 import { connectHost } from '../connect.ts';
 import { asCallFault, HOST_FAULTS } from '../faults.ts';
-import { TpmOutageError } from '../tpm-outage.ts';
+import { TpmOutageError } from '../tpm-transport.ts';
 import type { CommandFault, CommandResult, CommonOptions, HostCommand, Invocation } from './command.ts';
 import { EXIT, type ExitStatus } from './exit.ts';
 import { PROGRAM } from './name.ts';

@@ -5,6 +5,7 @@ export interface IdentityOptions {
   readonly enrol?: boolean;
   readonly hostId?: string;
   readonly name?: string;
+  readonly service?: string;
 }
 
 /** `sekimori-host identity [--enrol]`: who this machine is, and with --enrol the next step of its enrolment. */
@@ -20,6 +21,7 @@ export const identity = hostCommand<'host', IdentityOptions>({
       about: 'with --enrol: take up the enrolment that the service has under this identifier',
     },
     { flags: '--name <NAME>', about: 'the name to enrol under, instead of the configured one' },
+    { flags: '--service <NAME>', about: 'of which attestation service, where several are configured; else the first' },
   ],
   needs: 'host',
   action: async () => (await import('./actions/identity.ts')).identityAction,

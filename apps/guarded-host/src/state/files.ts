@@ -9,18 +9,28 @@ import type { HostState, StateFault } from './state.ts';
 /** Two certificates of at most 16 KiB, as text, and some words. */
 const MAX_FILE = 128 * 1024;
 
+/** Names of attestation services: they are names of folders too. */
+export const SERVICE_NAME = '^[a-z0-9][a-z0-9-]{0,62}$';
+/** The service of the short form. */
+export const DEFAULT_SERVICE = 'default';
+
 /**
- * State in a folder of its own (0700, made at the first use), in files of 0600. A new version takes its file's name once it is whole
- * and on the disk, so a crash leaves the old one or the new one. Rejects when something else took the folder's place meanwhile.
+ * State in a folder of its own (0700, made at the first use), in files of 0600: `tls-client.key` for all services, and
+ * `services/NAME/host.json` and `health.json` for each. A new version takes its file's name once it is whole and on the disk, so
+ * a crash leaves the old one or the new one. Rejects when something else took the folder's place meanwhile.
  */
-export async function fileHostState(folder: string): Promise<Result<HostState, StateFault>> {
-  // Looking at the state must not make any.
-  const opened = existsSync(folder) ? await privateFolder(folder) : ok(undefined);
-  if (!opened.ok) return unreadable(opened.fault);
+export async function fileHostState(folder: string, service = DEFAULT_SERVICE): Promise<Result<HostState, StateFault>> {
+  if (!new RegExp(SERVICE_NAME).test(service)) throw new RangeError(`no name of an attestation service: '${service}'`);
+  const own = join(folder, 'services', service);
+  for (const each of [folder, join(folder, 'services'), own]) {
+    // Looking at the state must not make any.
+    const opened = existsSync(each) ? await privateFolder(each) : ok(undefined);
+    if (!opened.ok) return unreadable(opened.fault);
+  }
   const files = {
-    enrolment: join(folder, 'host.json'),
+    enrolment: join(own, 'host.json'),
+    health: join(own, 'health.json'),
     key: join(folder, 'tls-client.key'),
-    health: join(folder, 'health.json'),
   };
 
   async function read<T>(
@@ -32,8 +42,14 @@ export async function fileHostState(folder: string): Promise<Result<HostState, S
     const parsed = content.value.use(parse);
     return parsed.ok ? parsed : fail(parsed.fault.code, `${file}: ${parsed.fault.detail}`);
   }
+  /** The folder of an earlier version had the one service at its top: read there until it is written here. */
+  async function readHere<T>(name: string, parse: (bytes: Uint8Array) => Result<T, StateFault>) {
+    const here = await read(join(own, name), parse);
+    const wasAtTop = here.ok && here.value === undefined && service === DEFAULT_SERVICE;
+    return wasAtTop ? read(join(folder, name), parse) : here;
+  }
   async function replace(file: string, content: Uint8Array): Promise<void> {
-    expectOk(await privateFolder(folder));
+    for (const each of [folder, own]) expectOk(await privateFolder(each));
     expectOk(await writePrivateFile(file, content, { replace: true }));
   }
   async function clientKey(): Promise<Result<Secret | undefined, StateFault>> {
@@ -43,7 +59,7 @@ export async function fileHostState(folder: string): Promise<Result<HostState, S
   }
 
   return ok({
-    enrolment: () => read(files.enrolment, readEnrolment),
+    enrolment: () => readHere('host.json', readEnrolment),
     saveEnrolment: (enrolment) => replace(files.enrolment, writeEnrolment(enrolment)),
     clientKey,
     async saveClientKey(key) {
@@ -55,7 +71,7 @@ export async function fileHostState(folder: string): Promise<Result<HostState, S
       if (!first.ok) return first;
       return first.value ? ok(first.value) : fail('state-unreadable', `${files.key} comes and goes`);
     },
-    health: () => read(files.health, readHealth),
+    health: () => readHere('health.json', readHealth),
     saveHealth: (health) => replace(files.health, writeHealth(health)),
   });
 }

@@ -51,6 +51,7 @@ const HealthRecord = Type.Object(
         detail: Type.Optional(Type.String()),
         subStatus: Type.Optional(Type.Array(Type.String())),
         traceId: Type.Optional(Type.String()),
+        url: Type.Optional(Type.String()),
       },
       strict,
     ),
@@ -98,6 +99,7 @@ export function writeHealth({ certificate, attempt }: Health): Uint8Array {
       ...(attempt.detail === undefined ? {} : { detail: attempt.detail }),
       ...(attempt.subStatus && { subStatus: [...attempt.subStatus] }),
       ...(attempt.traceId === undefined ? {} : { traceId: attempt.traceId }),
+      ...(attempt.url === undefined ? {} : { url: attempt.url }),
     },
   };
   return jsonOf(record);

@@ -36,6 +36,8 @@ export interface Attempt {
   readonly detail?: string;
   readonly subStatus?: readonly string[];
   readonly traceId?: string;
+  /** The address that was asked. */
+  readonly url?: string;
 }
 
 export interface Health {
@@ -46,7 +48,7 @@ export interface Health {
 export type StateFault = Fault<'state-unreadable' | 'state-damaged'>;
 
 /**
- * What a host keeps. Each thing is written whole or not at all, and durably; no private key but that of TLS is in it: those of the TPM
+ * What a host keeps of one attestation service; its TLS client key is the same for all of them. Each thing is written whole or not at all, and durably; no private key but that of TLS is in it: those of the TPM
  * are made again from their templates. Rejects when the disk does.
  */
 export interface HostState {

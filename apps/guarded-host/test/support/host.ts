@@ -1,23 +1,37 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from '@sekimori/client';
+import { type Client, createClient } from '@sekimori/client';
 import { nodeTransport } from '@sekimori/client/node';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { type Clock, systemClock } from '@sekimori/service-kit/program';
 import { boot, type BootName, type VirtualHost, virtualHost } from '@sekimori/testkit';
 import { afterAll } from 'vitest';
-import { activate, attest, enrol, fileHostState, type HostDeps, openTlsIdentity } from '../../src/index.ts';
+import {
+  activate,
+  attest,
+  type AttestDeps,
+  enrol,
+  fileHostState,
+  type HostDeps,
+  onePair,
+  openTlsIdentity,
+} from '../../src/index.ts';
 import type { Hgs } from './hgs.ts';
 
 /** A guarded host over a software TPM whose PCRs hold a recorded boot. */
 export interface TestHost {
   readonly machine: VirtualHost;
-  readonly deps: HostDeps;
+  /** At its one attestation service, and a client of its key protection service. */
+  readonly deps: TestDeps;
+  /** What a release needs; with other parts where they are given. */
+  readonly pair: (change?: Partial<TestDeps>) => HostDeps;
   readonly folder: string;
   boot(name: BootName): Promise<void>;
 }
+
+export type TestDeps = AttestDeps & { readonly url: string; readonly keyProtection: Client };
 
 let hosts = 0;
 
@@ -35,16 +49,25 @@ export async function aHost(hgs: Hgs, clock: Clock = systemClock): Promise<TestH
     mutual.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const deps = {
+  const deps: TestDeps = {
     crypto,
     clock,
     state,
     tpm: machine.tpm,
     readEventLog: async () => machine.eventLog,
+    url: hgs.services.attestationUrl,
     attestation: createClient({ baseUrl: hgs.services.attestationUrl, transport: plain }),
     keyProtection: createClient({ baseUrl: hgs.services.keyProtectionUrl, transport: mutual }),
   };
-  return { machine, deps, folder: join(folder, 'state'), boot: (name) => machine.boot(boot(name)) };
+  return {
+    machine,
+    deps,
+    pair({ keyProtection = deps.keyProtection, ...change } = {}) {
+      return onePair({ ...deps, ...change }, { url: hgs.services.keyProtectionUrl, client: keyProtection });
+    },
+    folder: join(folder, 'state'),
+    boot: (name) => machine.boot(boot(name)),
+  };
 }
 
 export const uniqueName = (): string => `node${++hosts}`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type BootName, buildLab, type MeasuredGuest, startMeasuredGuest } from '@sekimori/lab';
 import { certificatesFromPem } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
-import { type ConnectedHost, connectHost, type HostDeps } from '../../src/index.ts';
+import { type AttestDeps, type ConnectedHost, connectHost, type HostDeps } from '../../src/index.ts';
 import type { Hgs } from './hgs.ts';
 
 /** A guarded host that boots for real. Its TPM and its state folder outlast each boot. */
@@ -16,7 +16,8 @@ export interface MeasuredHost {
 }
 
 interface BootedHost {
-  readonly deps: HostDeps;
+  readonly deps: AttestDeps;
+  readonly pair: HostDeps;
   /** Who endorsed its TPM, DER. */
   readonly vendor: { readonly root: Uint8Array; readonly intermediates: readonly Uint8Array[] };
 }
@@ -36,19 +37,22 @@ export async function aMeasuredHost(hgs: Hgs): Promise<MeasuredHost> {
       const { issuer, root } = guest.endorsementAuthority;
       const { services, caFile: ca } = hgs;
       const settings = {
+        mode: 'host-guardian-service',
         name: 'measured',
         stateFolder: join(folder, 'state'),
+        socket: join(folder, 'agent.sock'),
         tpm: { kind: 'swtpm', path: guest.tpmSocket },
         eventLog: join(guest.evidence, 'binary_bios_measurements'),
         endorsementIntermediates: issuer,
-        attestation: { url: services.attestationUrl, ca },
-        keyProtection: { url: services.keyProtectionUrl, ca },
+        attestation: [{ name: 'default', urls: [services.attestationUrl], ca }],
+        keyProtection: [{ urls: [services.keyProtectionUrl], ca }],
       } as const;
       const host = expectOk(await connectHost(settings));
       running = { guest, host };
       const [rootCertificate] = expectOk(certificatesFromPem(await readFile(root, 'utf8')));
       const intermediates = expectOk(await host.endorsementIntermediates());
-      return { deps: expectOk(await host.deps()), vendor: { root: rootCertificate!.der, intermediates } };
+      const [deps, pair] = [expectOk(await host.attesting()), expectOk(await host.deps())];
+      return { deps, pair, vendor: { root: rootCertificate!.der, intermediates } };
     },
     async remove() {
       await stop();

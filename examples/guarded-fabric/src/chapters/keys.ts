@@ -45,7 +45,7 @@ export async function protectKey(cast: Cast, host: Machine): Promise<Uint8Array>
     };
   });
   const rolled = await story.step('the host sends it with its health certificate: opened and rolled', async () => {
-    const release = granted(await releaseKeys(host.deps, made.protector));
+    const release = granted(await releaseKeys(host.pair(), made.protector));
     return { value: release, lines: [`both keys sealed to the health key in the TPM; trace ${release.traceId}`] };
   });
   await story.step('the same secret comes out, byte for byte', async () => {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { createClient } from '@sekimori/client';
+import { type Client, createClient } from '@sekimori/client';
 import { nodeTransport } from '@sekimori/client/node';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { fileHostState, type HostDeps, openTlsIdentity } from '@sekimori/guarded-host';
+import { type AttestDeps, fileHostState, type HostDeps, onePair, openTlsIdentity } from '@sekimori/guarded-host';
 import { systemClock } from '@sekimori/service-kit';
 import { type Fabric, must } from '../fabric.ts';
 import type { RecordedBoot } from './boots.ts';
@@ -12,7 +12,9 @@ import type { MachineTpm, TpmMaker } from './tpm.ts';
 export interface Machine {
   readonly name: string;
   readonly tpm: MachineTpm;
-  readonly deps: HostDeps;
+  readonly deps: AttestDeps & { readonly keyProtection: Client };
+  /** What a release needs: both services. */
+  pair(): HostDeps;
   boot(boot: RecordedBoot): Promise<void>;
   /** Turns to services that were started anew. */
   connect(fabric: Fabric): Promise<void>;
@@ -26,12 +28,14 @@ export async function makeMachine(folder: string, maker: TpmMaker, fabric: Fabri
   const client = { key: tls.key, cert: tls.certificate };
   let eventLog = new Uint8Array();
   let transports: { close(): void }[] = [];
-  const reach = ({ ca, services }: Fabric): Pick<HostDeps, 'attestation' | 'keyProtection'> => {
+  const reach = ({ ca, services }: Fabric) => {
     for (const transport of transports) transport.close();
     const [plain, mutual] = [nodeTransport({ ca }), nodeTransport({ ca, client })];
     transports = [plain, mutual];
     return {
+      url: services.attestationUrl,
       attestation: createClient({ baseUrl: services.attestationUrl, transport: plain }),
+      keyProtectionUrl: services.keyProtectionUrl,
       keyProtection: createClient({ baseUrl: services.keyProtectionUrl, transport: mutual }),
     };
   };
@@ -47,6 +51,7 @@ export async function makeMachine(folder: string, maker: TpmMaker, fabric: Fabri
     name,
     tpm,
     deps,
+    pair: () => onePair(deps, { url: deps.keyProtectionUrl, client: deps.keyProtection }),
     boot: async (boot) => {
       await tpm.boot(boot);
       eventLog = Uint8Array.from(boot.bytes);

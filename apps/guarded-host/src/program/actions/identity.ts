@@ -7,6 +7,7 @@ import { adoptEnrolment, enrol, enrolmentStatus } from '../../enrol.ts';
 import type { HostFault } from '../../faults.ts';
 import { hostIdentity } from '../../identity.ts';
 import type { CommandResult, Invocation } from '../command.ts';
+import type { HostState } from '../../state/state.ts';
 import type { IdentityOptions } from '../identity.ts';
 import { table } from '../table.ts';
 
@@ -16,9 +17,11 @@ export async function identityAction(
 ): Promise<CommandResult> {
   if (options.hostId !== undefined && options.enrol !== true)
     return { ok: false, fault: { code: 'usage', detail: '--host-id needs --enrol', hint: 'add --enrol' } };
-  const identity = await hostIdentity(await host.tpm());
+  const kept = stateOf(host, options.service);
+  if (!kept.ok) return kept;
+  const identity = await hostIdentity(host.tpm);
   if (!identity.ok) return identity;
-  const enrolled = options.enrol ? await nextStepOfEnrolment(host, options.hostId) : await enrolmentAtHand(host);
+  const enrolled = options.enrol ? await nextStepOfEnrolment(host, options) : await enrolmentAtHand(kept.value);
   if (!enrolled.ok) return enrolled;
   const { id, name, state }: Partial<HostStatus> = enrolled.value ?? {};
   const { ekFingerprint, ekCertificate, tpm, akName } = identity.value;
@@ -40,10 +43,22 @@ export async function identityAction(
   });
 }
 
+/** What is kept of a service: the first, or the one of this name. */
+function stateOf({ states }: ConnectedHost, name: string | undefined): Result<HostState, StartFault> {
+  const [first] = states.values();
+  const state = name === undefined ? first : states.get(name);
+  if (state) return ok(state);
+  const detail = `no attestation service is called '${name}'`;
+  return {
+    ok: false,
+    fault: { code: 'service-not-configured', detail, hint: `one of ${[...states.keys()].join(', ')}` },
+  };
+}
+
 /** What is kept here; the service is not asked. */
-async function enrolmentAtHand({
-  state,
-}: ConnectedHost): Promise<Result<Pick<HostStatus, 'id' | 'name'> | undefined, HostFault>> {
+async function enrolmentAtHand(
+  state: HostState,
+): Promise<Result<Pick<HostStatus, 'id' | 'name'> | undefined, HostFault>> {
   const kept = await state.enrolment();
   if (!kept.ok) return kept;
   return ok(kept.value && { id: kept.value.hostId, name: kept.value.name });
@@ -52,11 +67,11 @@ async function enrolmentAtHand({
 /** Enrols, or asks how far the enrolment is; an approved host is activated. */
 async function nextStepOfEnrolment(
   host: ConnectedHost,
-  hostId: string | undefined,
+  { hostId, service }: IdentityOptions,
 ): Promise<Result<HostStatus, HostFault | StartFault>> {
-  const deps = await host.attesting();
+  const deps = await host.attesting(service);
   if (!deps.ok) return deps;
-  const kept = await host.state.enrolment();
+  const kept = await deps.value.state.enrolment();
   if (!kept.ok) return kept;
   const known = kept.value && hostId === undefined ? await enrolmentStatus(deps.value) : undefined;
   // Nobody approved it in time, and the service has forgotten it.

@@ -1,0 +1,29 @@
+import { describeFault, type Result } from '@sekimori/result';
+import type { ConnectedHost } from './connect.ts';
+import type { AttestationService } from './deps.ts';
+import type { HostFault } from './faults.ts';
+import { hostReport, type HostReport } from './status.ts';
+
+/** How a host stands by its settings: also where those of a service cannot be used. */
+export async function reportOf(host: ConnectedHost): Promise<Result<HostReport, HostFault>> {
+  const { settings, tpm, clock, failover } = host;
+  if (settings.mode === 'local')
+    return hostReport({ mode: 'Local', tpm, clock, failover, attestation: [], keyProtection: [] });
+  const services = await host.attestation();
+  const report = await hostReport({
+    mode: 'HostGuardianService',
+    tpm,
+    clock,
+    failover,
+    attestation: services.ok ? services.value : unreachable(host),
+    keyProtection: settings.keyProtection.flatMap(({ urls }) => urls),
+  });
+  if (!report.ok || services.ok) return report;
+  const remarks = [...report.value.remarks, describeFault(services.fault)];
+  return { ok: true, value: { ...report.value, remarks } };
+}
+
+/** What is kept here is told whatever stands in the way to the services. */
+function unreachable({ states }: ConnectedHost): readonly AttestationService[] {
+  return [...states].map(([name, state]) => ({ name, nodes: [], state }));
+}
