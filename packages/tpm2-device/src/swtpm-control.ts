@@ -5,20 +5,30 @@ const CMD_INIT = 2;
 const CMD_SHUTDOWN = 3;
 const ANSWER_TIMEOUT_MILLIS = 10_000;
 
-/** Power on again, volatile state lost. TPM2_Startup is due after it. */
-export function initializeSwtpm(controlPath: string): Promise<void> {
-  return request(controlPath, CMD_INIT, Uint8Array.of(0, 0, 0, 0));
+/** swtpm runs, but its state does not open: another key than it was written with, or a damaged file. */
+export class SwtpmStateError extends Error {
+  override readonly name = 'SwtpmStateError';
+}
+
+/**
+ * Power on, or off and on again: the state is read from its folder, volatile state is lost. TPM2_Startup is due after it.
+ * Rejects with a `SwtpmStateError` where the state does not open.
+ */
+export async function initializeSwtpm(controlPath: string): Promise<void> {
+  const result = await request(controlPath, CMD_INIT, Uint8Array.of(0, 0, 0, 0));
+  if (result !== 0) throw new SwtpmStateError(`swtpm cannot use its state (0x${result.toString(16)})`);
 }
 
 /** Ends the process. */
-export function shutDownSwtpm(controlPath: string): Promise<void> {
-  return request(controlPath, CMD_SHUTDOWN, new Uint8Array(0));
+export async function shutDownSwtpm(controlPath: string): Promise<void> {
+  const result = await request(controlPath, CMD_SHUTDOWN, new Uint8Array(0));
+  if (result !== 0) throw new Error(`swtpm answered 0x${result.toString(16)} to its shutdown`);
 }
 
-async function request(path: string, command: number, payload: Uint8Array): Promise<void> {
+async function request(path: string, command: number, payload: Uint8Array): Promise<number> {
   const socket = await connected({ path });
   try {
-    const result = await new Promise<number>((resolve, reject) => {
+    return await new Promise<number>((resolve, reject) => {
       const held: number[] = [];
       socket.setTimeout(ANSWER_TIMEOUT_MILLIS, () => reject(new Error('swtpm did not answer on its control channel')));
       socket.on('error', reject);
@@ -29,7 +39,6 @@ async function request(path: string, command: number, payload: Uint8Array): Prom
       });
       socket.write(Uint8Array.of(0, 0, 0, command, ...payload));
     });
-    if (result !== 0) throw new Error(`swtpm answered 0x${result.toString(16)} to control command ${command}`);
   } finally {
     socket.destroy();
   }

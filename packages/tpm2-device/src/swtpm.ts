@@ -1,20 +1,23 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { shutdown, startup, Tpm, type TpmTransport } from '@sekimori/tpm2';
-import { initializeSwtpm, shutDownSwtpm } from './swtpm-control.ts';
-import { connected, openTpmSocket, type SocketAddress } from './socket.ts';
 import type { TransportOptions } from './serial.ts';
+import { connected, openTpmSocket, type SocketAddress } from './socket.ts';
+import { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
+import { initializeSwtpm, shutDownSwtpm, SwtpmStateError } from './swtpm-control.ts';
 
-const run = promisify(execFile);
-const SETUP_TIMEOUT_MILLIS = 60_000;
+export { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
+export { initializeSwtpm, SwtpmStateError } from './swtpm-control.ts';
+export { createSwtpmState, type Manufactured, manufactureSwtpm } from './swtpm-setup.ts';
+
 const START_TIMEOUT_MILLIS = 10_000;
 const STOP_TIMEOUT_MILLIS = 5_000;
 /** sun_path of sockaddr_un, its NUL included. */
@@ -26,79 +29,6 @@ export function swtpmAvailable(): boolean {
   return ['swtpm', 'swtpm_setup'].every(
     (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined,
   );
-}
-
-export interface Manufactured {
-  /** X.509, DER. The key at 0x81010001. */
-  readonly rsa2048Certificate: Uint8Array;
-  /** X.509, DER. The key at 0x81010016. */
-  readonly eccP384Certificate: Uint8Array;
-  /** PEM, as files: the CA that issued them, and the root above it. */
-  readonly issuerFile: string;
-  readonly rootFile: string;
-}
-
-/**
- * A new TPM with endorsement keys, their certificates and a platform certificate, in `stateDir`, from a CA of its own in
- * `caDir` (made at the first use). Nothing outside the two folders is touched. Rejects when swtpm_setup fails.
- */
-export async function manufactureSwtpm(options: {
-  readonly stateDir: string;
-  readonly caDir: string;
-  readonly name?: string;
-  /** Comma-separated, as swtpm_setup takes them. */
-  readonly banks?: string;
-}): Promise<Manufactured> {
-  const { stateDir, caDir, name = 'host', banks = 'sha256' } = options;
-  const certificates = join(stateDir, 'certs');
-  for (const folder of [stateDir, caDir, certificates]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const config = await writeConfiguration(caDir);
-  const settings = ['--config', config, '--tpm2', '--tpm-state', `dir://${stateDir}`, '--overwrite', '--lock-nvram'];
-  const wanted = ['--create-ek-cert', '--create-platform-cert', '--pcr-banks', banks, '--vmid', name];
-  const output = ['--write-ek-cert-files', certificates, '--logfile', join(stateDir, 'setup.log')];
-  await run('swtpm_setup', [...settings, ...wanted, ...output], { timeout: SETUP_TIMEOUT_MILLIS });
-  return {
-    rsa2048Certificate: Uint8Array.from(await readFile(join(certificates, 'ek-rsa2048.crt'))),
-    eccP384Certificate: Uint8Array.from(await readFile(join(certificates, 'ek-secp384r1.crt'))),
-    issuerFile: join(caDir, 'issuercert.pem'),
-    rootFile: join(caDir, 'swtpm-localca-rootca-cert.pem'),
-  };
-}
-
-async function writeConfiguration(caDir: string): Promise<string> {
-  const inCa = (file: string) => join(caDir, file);
-  const ca = {
-    statedir: caDir,
-    signingkey: inCa('signkey.pem'),
-    issuercert: inCa('issuercert.pem'),
-    certserial: inCa('certserial'),
-  };
-  const setup = {
-    create_certs_tool: await programPath('swtpm_localca'),
-    create_certs_tool_config: inCa('localca.conf'),
-    create_certs_tool_options: inCa('localca.options'),
-  };
-  const lines = (values: Readonly<Record<string, string>>) =>
-    Object.entries(values)
-      .map(([key, value]) => `${key} = ${value}\n`)
-      .join('');
-  const platform = '--platform-manufacturer Sekimori\n--platform-version 1\n--platform-model Virtual\n';
-  await writeFile(inCa('localca.conf'), lines(ca), { mode: 0o600 });
-  await writeFile(inCa('localca.options'), platform, { mode: 0o600 });
-  await writeFile(inCa('setup.conf'), lines(setup), { mode: 0o600 });
-  return inCa('setup.conf');
-}
-
-async function programPath(program: string): Promise<string> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(folder, program);
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
-  }
-  throw new Error(`${program} is not on the PATH`);
 }
 
 /** A running swtpm. It takes one connection at a time. */
@@ -115,9 +45,14 @@ export interface Swtpm {
   stop(): Promise<void>;
 }
 
-/** Starts swtpm over the state in `stateDir` and the TPM in it. Rejects when it does not come up. */
+/**
+ * Starts swtpm over the state in `stateDir` and the TPM in it. Rejects when it does not come up, and with a
+ * `SwtpmStateError` when the state does not open.
+ */
 export async function startSwtpm(options: {
   readonly stateDir: string;
+  /** The 32 bytes that the state was encrypted with. */
+  readonly stateKey?: Secret;
   /** `tcp`: commands over a free port of the loopback. */
   readonly listen?: 'unix' | 'tcp';
 }): Promise<Swtpm> {
@@ -136,11 +71,11 @@ export async function startSwtpm(options: {
       ['socket', '--tpm2', '--tpmstate', `dir=${options.stateDir}`, '--server', server].concat(
         '--ctrl',
         `type=unixio,path=${controlPath},mode=0600`,
-        '--flags',
-        'not-need-init',
+        ...stateKeyArguments('swtpm', options.stateKey),
       ),
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'pipe', stateKeyPipe(options.stateKey)] },
     );
+    sendStateKey(child, options.stateKey);
     const swtpm = new RunningSwtpm(child, address, controlPath, socketDir, port === undefined ? socketPath : undefined);
     await swtpm.ready();
     return swtpm;
@@ -211,6 +146,13 @@ class RunningSwtpm implements Swtpm {
       if (waited > START_TIMEOUT_MILLIS) return this.#giveUp('swtpm does not listen');
       await sleep(10);
     }
+    try {
+      await initializeSwtpm(this.#controlPath);
+    } catch (error) {
+      await this.#end();
+      if (error instanceof SwtpmStateError) throw new SwtpmStateError(`${error.message}: ${this.#talk.trim()}`);
+      throw error;
+    }
     await this.#withTpm(async (tpm) => expectOk(await startup(tpm)));
   }
 
@@ -262,9 +204,13 @@ class RunningSwtpm implements Swtpm {
     }
   }
 
-  async #giveUp(reason: string): Promise<never> {
+  async #end(): Promise<void> {
     this.#child.kill('SIGKILL');
     ours.delete(this.#child);
+  }
+
+  async #giveUp(reason: string): Promise<never> {
+    await this.#end();
     throw new Error(`${reason}: ${this.#failed?.message ?? this.#talk.trim()}`);
   }
 }

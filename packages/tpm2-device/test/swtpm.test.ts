@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHex } from '@sekimori/bytes';
@@ -20,7 +20,7 @@ import {
   WELL_KNOWN,
 } from '@sekimori/tpm2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { manufactureSwtpm, type Manufactured, startSwtpm } from '../src/swtpm.ts';
+import { createSwtpmState, manufactureSwtpm, type Manufactured, startSwtpm, SwtpmStateError } from '../src/swtpm.ts';
 import { missing } from './programs.ts';
 
 describe.skipIf(missing('swtpm', 'swtpm_setup'))('a swtpm', () => {
@@ -85,12 +85,63 @@ describe.skipIf(missing('swtpm', 'swtpm_setup'))('a swtpm', () => {
     await swtpm.stop();
   });
   it('that cannot start says why', async () => {
-    await expect(startSwtpm({ stateDir: join(folder, 'nowhere') })).rejects.toThrow(/swtpm did not start/);
+    await expect(startSwtpm({ stateDir: join(folder, 'nowhere') })).rejects.toThrow(/cannot use its state.*lockfile|Could not initialize/s);
   });
   it('leaves no socket folder behind', async () => {
     const swtpm = await startSwtpm({ stateDir: stateDir() });
     expect(existsSync(swtpm.socketPath!)).toBe(true);
     await swtpm.stop();
     expect(existsSync(join(swtpm.socketPath!, '..'))).toBe(false);
+  });
+});
+
+describe.skipIf(missing('swtpm', 'swtpm_setup'))('a swtpm whose state is encrypted', () => {
+  let folder: string;
+  const stateKey = new Secret(crypto.random(32));
+  const stateDir = () => join(folder, 'tpm');
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sekimori-'));
+    await createSwtpmState({ stateDir: stateDir(), stateKey });
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+  const stateFile = () => readFile(join(stateDir(), 'tpm2-00.permall'));
+
+  it('has endorsement keys and nothing readable in its state', async () => {
+    const swtpm = await startSwtpm({ stateDir: stateDir(), stateKey });
+    const tpm = new Tpm(await swtpm.open(), crypto);
+    for (const handle of [WELL_KNOWN.rsa2048EndorsementKey, WELL_KNOWN.eccP384EndorsementKey]) {
+      const { publicArea } = expectOk(await readPublic(tpm, handle));
+      const { unique } = publicArea.value;
+      const written = unique.is === 'rsa' ? unique.value : unique.is === 'ecc' ? unique.value.x : crypto.random(32);
+      expect((await stateFile()).includes(written)).toBe(false);
+    }
+    await swtpm.stop();
+  });
+  it('is not told its key on the command line or in its environment', async () => {
+    const swtpm = await startSwtpm({ stateDir: stateDir(), stateKey });
+    const hex = stateKey.use(toHex);
+    for (const file of ['cmdline', 'environ'])
+      expect((await readFile(`/proc/${swtpm.pid}/${file}`)).includes(hex)).toBe(false);
+    await swtpm.stop();
+  });
+  it.each([
+    ['with another key', { stateKey: new Secret(crypto.random(32)) }],
+    ['without a key', {}],
+  ])('does not start %s, and its state stays as it is', async (_, key) => {
+    const before = await stateFile();
+    await expect(startSwtpm({ stateDir: stateDir(), ...key })).rejects.toThrow(SwtpmStateError);
+    expect(await stateFile()).toEqual(before);
+  });
+  it('does not start with a state of which one byte was changed', async () => {
+    const damaged = join(folder, 'damaged');
+    await cp(stateDir(), damaged, { recursive: true });
+    const bytes = await stateFile();
+    bytes[bytes.length - 100]! ^= 1;
+    await writeFile(join(damaged, 'tpm2-00.permall'), bytes);
+    await expect(startSwtpm({ stateDir: damaged, stateKey })).rejects.toThrow(SwtpmStateError);
+  });
+  it('is not made with a key of another length', async () => {
+    const short = new Secret(crypto.random(16));
+    await expect(createSwtpmState({ stateDir: join(folder, 'short'), stateKey: short })).rejects.toThrow(RangeError);
   });
 });
