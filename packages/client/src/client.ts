@@ -20,6 +20,8 @@ export interface CallFault extends Fault {
   /** Finds the request in the log and the audit log of the service. */
   readonly traceId: string;
   readonly subStatus?: readonly string[];
+  /** How long the service asks to be left alone; a day at most. */
+  readonly retryAfterSeconds?: number;
 }
 
 export type CallInput<R extends AnyRoute> = (R extends { readonly params: TSchema }
@@ -106,7 +108,24 @@ function refusalOf(answer: TransportResponse, address: string): CallFault {
       `it answered with status ${answer.status}, not as a Sekimori service does: compare host and port`,
     );
   const { code, detail, traceId, subStatus } = refusal;
-  return { code, detail, status: answer.status, traceId, ...(subStatus ? { subStatus } : {}) };
+  const retryAfterSeconds = secondsIn(answer.retryAfter);
+  return {
+    code,
+    detail,
+    status: answer.status,
+    traceId,
+    ...(subStatus ? { subStatus } : {}),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  };
+}
+
+const MAX_RETRY_AFTER = 24 * 60 * 60;
+
+/** RFC 9110 section 10.2.3, in seconds; a date, which our services do not send, is passed over. */
+function secondsIn(retryAfter: string | undefined): number | undefined {
+  return retryAfter !== undefined && /^[0-9]{1,10}$/.test(retryAfter)
+    ? Math.min(Number(retryAfter), MAX_RETRY_AFTER)
+    : undefined;
 }
 
 /** The value as its schema knows it, without fields that a newer service may add; undefined when it does not fit. */

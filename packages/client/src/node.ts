@@ -1,5 +1,6 @@
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { concat } from '@sekimori/bytes';
 import type { Secret } from '@sekimori/crypto-core';
 import { writePem } from '@sekimori/pki';
@@ -47,7 +48,8 @@ export function nodeTransport(options: NodeTransportOptions): NodeTransport {
     try {
       const response = await exchange(request, protocol === 'https:' ? secure : plain, signal);
       const body = await bodyOf(response, request.maxResponseBytes);
-      return { status: response.statusCode ?? 0, contentType: response.headers['content-type'] ?? '', body };
+      const { 'content-type': contentType = '', 'retry-after': retryAfter } = response.headers;
+      return { status: response.statusCode ?? 0, contentType, body, ...(retryAfter !== undefined && { retryAfter }) };
     } catch (error) {
       const why = signal.aborted ? `no answer in ${timeoutSeconds} seconds: is it overloaded?` : whyOf(error);
       throw new OutageError(address, why, error);
@@ -71,8 +73,20 @@ async function exchange(
     const length = body ? { 'content-length': body.length } : {};
     const outgoing = start(url, { method, agent, signal, headers: { ...headers, ...length } }, resolve);
     outgoing.on('error', reject);
+    outgoing.on('socket', (socket) => boundConnecting(socket, outgoing));
     outgoing.end(body);
   });
+}
+
+/** A host that swallows packets must not hold a caller up who has others to ask. */
+const CONNECT_SECONDS = 5;
+
+function boundConnecting(socket: Socket, outgoing: ClientRequest): void {
+  if (!socket.connecting) return;
+  const late = () => outgoing.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' }));
+  const timer = setTimeout(late, CONNECT_SECONDS * 1000);
+  const end = () => clearTimeout(timer);
+  socket.once('connect', end).once('close', end);
 }
 
 async function bodyOf(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {

@@ -14,6 +14,8 @@ export interface TransportResponse {
   readonly status: number;
   /** '' where there is none. */
   readonly contentType: string;
+  /** As the header has it. */
+  readonly retryAfter?: string;
   readonly body: Uint8Array;
 }
 

@@ -103,6 +103,40 @@ describe('a call', () => {
       },
     });
   });
+  it.each([
+    ['7', 7],
+    ['99999999', 86_400],
+    ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+    ['-1', undefined],
+    [undefined, undefined],
+  ])('that is to come again after %s', async (retryAfter, seconds) => {
+    const problem = { type: 'urn:x', title: 'x', status: 429, code: 'too-many-requests', detail: 'x', traceId: 'x' };
+    const transport = async () => ({
+      status: 429,
+      contentType: 'application/problem+json',
+      body: new TextEncoder().encode(JSON.stringify(problem)),
+      ...(retryAfter !== undefined && { retryAfter }),
+    });
+    const refused = await createClient({ baseUrl: 'https://hgs.example', transport }).call(routes.refuse);
+    expect(refused.ok ? undefined : refused.fault.retryAfterSeconds).toBe(seconds);
+  });
+  it('hears how long to wait where it asked too often', async () => {
+    const limited = createServer({
+      routes: { refuse: routes.refuse },
+      handlers: { refuse: async () => ok({}) },
+      authenticate: adminTokens([]),
+      tls: { ...pki.server, requestClientCertificate: false },
+      limits: { requestsPerSecond: 0.001, requestBurst: 1 },
+      logger: createLogger({ service: 'test', level: 'silent' }),
+      ready: () => undefined,
+      version: '0',
+    });
+    const { url } = await limited.listen({ host: '127.0.0.1', port: 0 });
+    const client = clientOf({ baseUrl: url });
+    expect(await client.call(routes.refuse)).toEqual(ok({}));
+    expect(await client.call(routes.refuse)).toMatchObject({ fault: { status: 429, retryAfterSeconds: 1 } });
+    await limited.close();
+  });
   it('sends the token to routes of administrators, and to no other', async () => {
     expect(await clientOf({ token }).call(routes.whoami)).toEqual(ok({ actor: 'administrator:alice' }));
     expect(await clientOf().call(routes.whoami)).toMatchObject({ fault: { code: 'unauthorized', status: 401 } });
