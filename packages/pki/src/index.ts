@@ -29,6 +29,7 @@ export {
   issueCertificate,
   randomSerial,
 } from './issue.ts';
+export { issueEndorsementAuthority, issueEndorsementCertificate } from './issue-endorsement.ts';
 export { type DistinguishedName, type NameAttribute, writeName } from './names.ts';
 export { certificateFromNv } from './nv.ts';
 export { EXTENSION, NAME_ATTRIBUTE, PURPOSE, SEKIMORI_ARC, TCG_ATTRIBUTE } from './oids.ts';

@@ -1,20 +1,10 @@
-import { type Crypto, der, type PublicKey, signatureAlgorithmFor } from '@sekimori/crypto-core';
+import { type Crypto, signatureAlgorithmFor } from '@sekimori/crypto-core';
 import {
-  authorityKeyIdentifier,
-  basicConstraints,
-  type Certificate,
   type CertificateAuthority,
-  extendedKeyUsage,
-  EXTENSION,
-  extension,
-  issueCertificate,
+  issueEndorsementCertificate,
   issueServerCa,
-  keyIdentifierOf,
-  keyUsage,
   NO_EXPIRY,
-  PURPOSE,
-  randomSerial,
-  TCG_ATTRIBUTE,
+  type TpmIdentity,
   writeName,
 } from '@sekimori/pki';
 import { EK_ECC_P384, EK_RSA_2048, type PublicArea, TPMA_NV, WELL_KNOWN } from '@sekimori/tpm2';
@@ -93,7 +83,14 @@ async function certificateIndex(
 ): Promise<NvIndex> {
   if (key.key === undefined || key.key.type === 'keyedhash') throw new Error('an endorsement key has a private part');
   const { privateKey } = key.key.type === 'rsa' ? key.key : key.key.ecKey;
-  const data = await endorsementCertificate(crypto, privateKey.publicKey, vendorCa, at);
+  const { publicKey } = privateKey;
+  const life = { notBefore: at, notAfter: NO_EXPIRY };
+  const { der: data } = await issueEndorsementCertificate(crypto, {
+    ...life,
+    publicKey,
+    tpm: IDENTITY,
+    issuer: vendorCa,
+  });
   const area = {
     nvIndex,
     nameAlg: 'sha256',
@@ -105,42 +102,8 @@ async function certificateIndex(
 }
 
 /** TCG EK Credential Profile: an empty subject, and the TPM named in a critical subject alternative name. */
-function endorsementCertificate(
-  crypto: Crypto,
-  publicKey: PublicKey,
-  { certificate, key }: CertificateAuthority,
-  at: Date,
-): Promise<Uint8Array> {
-  return issueCertificate(
-    {
-      serial: randomSerial(crypto),
-      issuer: certificate.subject.der,
-      subject: der.sequence(),
-      notBefore: at,
-      notAfter: NO_EXPIRY,
-      publicKey,
-      extensions: [
-        authorityKeyIdentifier(issuerIdentifier(crypto, certificate, key.publicKey)),
-        extension(EXTENSION.subjectAlternativeName, true, der.sequence(der.tagged(4, tpmName()))),
-        basicConstraints(false),
-        keyUsage(publicKey.type === 'rsa' ? 'keyEncipherment' : 'keyAgreement'),
-        extendedKeyUsage(false, PURPOSE.tcgEndorsementKey),
-      ],
-    },
-    key,
-  );
-}
-
-function issuerIdentifier(crypto: Crypto, certificate: Certificate, key: PublicKey): Uint8Array {
-  return certificate.extensions.subjectKeyIdentifier ?? keyIdentifierOf(crypto, key);
-}
-
-function tpmName(): Uint8Array {
-  const id = (value: number) => `id:${value.toString(16).padStart(8, '0').toUpperCase()}`;
-  const attributes = [
-    [TCG_ATTRIBUTE.tpmManufacturer, id(MANUFACTURER)],
-    [TCG_ATTRIBUTE.tpmModel, 'software-tpm'],
-    [TCG_ATTRIBUTE.tpmVersion, id(Number(FIRMWARE_VERSION >> 32n))],
-  ] as const;
-  return der.sequence(...attributes.map(([oid, text]) => der.set(der.sequence(der.oid(oid), der.utf8String(text)))));
-}
+const IDENTITY: TpmIdentity = {
+  manufacturer: MANUFACTURER.toString(16).padStart(8, '0'),
+  model: 'software-tpm',
+  version: `id:${(FIRMWARE_VERSION >> 32n).toString(16).padStart(8, '0').toUpperCase()}`,
+};

@@ -1,9 +1,12 @@
+import { encode } from '@sekimori/codec';
 import { sameKey } from '@sekimori/crypto-core';
 import { certificateFromNv, parseCertificate } from '@sekimori/pki';
 import { type Fault, fail, ok } from '@sekimori/result';
+import { TPMA_NV } from './attributes.ts';
 import type { Tpm, TpmResult } from './client.ts';
 import { TPM_RH, WELL_KNOWN } from './handles.ts';
 import { publicKeyOf } from './names.ts';
+import { TPMS_NV_PUBLIC } from './objects.ts';
 import { createPrimary, type LoadedKey, readNv, readPublic } from './operations.ts';
 import type { PublicArea } from './public-area.ts';
 import { EK_ECC_P384, EK_RSA_2048 } from './templates.ts';
@@ -60,6 +63,51 @@ export async function openEndorsementKey(
     return ok({ ...made.value, certificate, release: () => tpm.flush(made.value.handle) });
   await tpm.flush(made.value.handle);
   return fail('endorsement-key-mismatch', `no ${kind} endorsement key of this TPM is the one in its certificate`);
+}
+
+/** As the platform's maker leaves it: read by everybody, written by nobody. TCG EK Credential Profile 2.2.1.4. */
+const CERTIFICATE_INDEX = TPMA_NV.of(
+  'platformCreate',
+  'ppRead',
+  'ownerRead',
+  'authRead',
+  'ppWrite',
+  'writeDefine',
+  'noDA',
+);
+/** Every TPM takes this much at once. */
+const NV_CHUNK = 512;
+
+/**
+ * What a TPM's maker does: the certificate of an endorsement key in its NV index, locked. The platform's authorization must be
+ * empty, as it is before a firmware has run. TPM_RC_NV_DEFINED: there is one already.
+ */
+export async function storeEndorsementCertificate(
+  tpm: Tpm,
+  kind: EndorsementKeyKind,
+  certificate: Uint8Array,
+): Promise<TpmResult<void>> {
+  const nvIndex = PLACES[kind].certificate;
+  const handles = { authHandle: TPM_RH.platform, nvIndex };
+  const value = {
+    nvIndex,
+    nameAlg: 'sha256',
+    attributes: CERTIFICATE_INDEX,
+    authPolicy: new Uint8Array(0),
+    dataSize: certificate.length,
+  } as const;
+  const defined = await tpm.run('NV_DefineSpace', {
+    handles: { authHandle: TPM_RH.platform },
+    parameters: { auth: new Uint8Array(0), publicInfo: { value, bytes: encode(TPMS_NV_PUBLIC, value) } },
+  });
+  if (!defined.ok) return defined;
+  for (let offset = 0; offset < certificate.length; offset += NV_CHUNK) {
+    const data = certificate.subarray(offset, offset + NV_CHUNK);
+    const written = await tpm.run('NV_Write', { handles, parameters: { data, offset } });
+    if (!written.ok) return written;
+  }
+  const locked = await tpm.run('NV_WriteLock', { handles, parameters: {} });
+  return locked.ok ? ok(undefined) : locked;
 }
 
 function isFor(tpm: Tpm, certificate: Uint8Array, area: PublicArea): boolean {

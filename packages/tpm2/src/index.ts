@@ -80,6 +80,7 @@ export {
   type EndorsementKeyKind,
   type CertifiedEndorsementKey,
   openEndorsementKey,
+  storeEndorsementCertificate,
 } from './endorsement.ts';
 export {
   MAX_FRAME,
