@@ -1,0 +1,151 @@
+import { equal } from '@sekimori/bytes';
+import type { ReadEvent } from '@sekimori/event-log';
+import { type Certificate, parseCertificate } from '@sekimori/pki';
+import { authenticodeDigest } from '../authenticode.ts';
+import { variableData } from '../efi-variables.ts';
+import { EFI_GLOBAL_VARIABLE, EFI_IMAGE_SECURITY_DATABASE } from '../guid.ts';
+import { imageSignatures, type ImageSignature, leadsTo } from '../image-signature.ts';
+import type { PeImage } from '../pe.ts';
+import { type DatabaseEntry, databaseEntries, listsDigest } from '../signature-database.ts';
+import type { BootImage, Walk } from '../walk.ts';
+
+/** Length of the owner's GUID that stands before a certificate. */
+const OWNER_BYTES = 16;
+
+/** The certificate that an event of PCR 7 names as the one that vouched for an image; undefined for what is none, such as SbatLevel. */
+export function authorityCertificate({ content }: ReadEvent): Certificate | undefined {
+  if (content.is !== 'variable') return undefined;
+  for (const bytes of [content.value.subarray(OWNER_BYTES), content.value]) {
+    const certificate = parseCertificate(bytes);
+    if (certificate.ok) return certificate.value;
+  }
+  return undefined;
+}
+
+/**
+ * Who vouches for an image under Secure Boot: firmware and shim measure that to PCR 7 the first time they use a certificate.
+ * Refused is what dbx forbids, and what no entry of db allows where the firmware itself looks.
+ */
+export async function authorityStep(walk: Walk, image: BootImage, events: readonly ReadEvent[]): Promise<void> {
+  const { draft } = walk;
+  if (!secureBootIsOn(walk)) {
+    for (const event of events) draft.same(event);
+    return;
+  }
+  if (!image.image) {
+    for (const event of events) draft.unknown(event);
+    return;
+  }
+  const signatures = imageSignatures(draft.crypto, image.image);
+  const { db, dbx } = await databases(walk);
+  const forbidden = dbx && whyForbidden(walk, dbx, image.image, signatures);
+  if (forbidden !== undefined)
+    draft.find('image-refused', 'refused', image.name, [4, 7], `${forbidden} is in dbx: Secure Boot refuses it`);
+  if (image.state === 'same' && !databaseChanged(walk)) {
+    for (const event of events) draft.same(event);
+    return;
+  }
+  const own = events.at(-1);
+  const before = walk.images.slice(0, -1);
+  if (db && before.every(({ kind, state }) => kind !== 'shim' && state !== 'unknown')) {
+    const voucher = firmwareVoucher(walk, db, image.image, signatures);
+    if (voucher) return firmwareVouches(walk, image, events, voucher);
+    draft.find('image-refused', 'refused', image.name, [4, 7], 'no entry of db allows it: Secure Boot refuses it');
+    for (const event of events) draft.unknown(event);
+    return;
+  }
+  const known = seenAuthorities(walk, own).find(({ certificate }) =>
+    signatures.some((each) => leadsTo(draft.crypto, each, certificate)),
+  );
+  if (known && (own === undefined || known.event === own)) {
+    for (const event of events) draft.same(event);
+    return;
+  }
+  for (const event of events) draft.unknown(event);
+  const detail = 'another certificate must vouch for it than at this boot: which one is not known';
+  draft.find('authority-changed', 'unknown', image.name, [7], detail);
+}
+
+/** Firmware measures the entry of db that it used, once for each. */
+function firmwareVouches(walk: Walk, image: BootImage, events: readonly ReadEvent[], voucher: DatabaseEntry): void {
+  const { draft } = walk;
+  const own = events.at(-1);
+  const digest = draft.hash(variableData(EFI_IMAGE_SECURITY_DATABASE, 'db', voucher.signatureData));
+  const isKnown = draft.events.some(
+    (event) => event.pcr === 7 && (!own || event.index < own.index) && equal(event.digest, digest),
+  );
+  for (const event of events.slice(0, -1)) draft.unknown(event);
+  if (!own && isKnown) return;
+  if (!own) return draft.find('authority-changed', 'unknown', image.name, [7], 'another entry of db vouches for it');
+  if (isKnown) draft.replacedBy(own, []);
+  else if (draft.becomes(own, digest)) return;
+  draft.find('authority-changed', 'changes', image.name, [7], 'another entry of db vouches for it');
+}
+
+function secureBootIsOn({ draft }: Walk): boolean {
+  return draft.events.some(
+    ({ content }) =>
+      content.is === 'variable' &&
+      content.guid === EFI_GLOBAL_VARIABLE &&
+      content.name === 'SecureBoot' &&
+      content.value[0] === 1,
+  );
+}
+
+/** As they are now: the next boot goes by these. */
+async function databases({ environment }: Walk) {
+  const read = async (name: string) => {
+    const value = await environment.variables?.read(EFI_IMAGE_SECURITY_DATABASE, name);
+    return value && databaseEntries(value);
+  };
+  return { db: await read('db'), dbx: await read('dbx') };
+}
+
+function databaseChanged({ draft }: Walk): boolean {
+  return draft.findings.some(({ id, subject }) => id === 'variable-changed' && subject === 'db');
+}
+
+function whyForbidden(
+  { draft }: Walk,
+  dbx: readonly DatabaseEntry[],
+  image: PeImage,
+  signatures: readonly ImageSignature[],
+): string | undefined {
+  const digest = authenticodeDigest(draft.crypto, 'sha256', image);
+  if (digest.ok && listsDigest(dbx, digest.value)) return 'its digest';
+  const certificates = signatures.flatMap(({ signer, certificates: others }) => [signer, ...others]);
+  for (const certificate of certificates)
+    for (const { type, data } of dbx) {
+      const isListed = type === 'certificate' && equal(data, certificate.der);
+      const tbs = () => draft.crypto.hash('sha256', certificate.tbs);
+      if (isListed || (type === 'certificate-sha256' && equal(data.subarray(0, 32), tbs())))
+        return `its certificate '${certificate.subject.text}'`;
+    }
+  return undefined;
+}
+
+/** The entry that firmware comes to first: by digest, or by certificate. */
+function firmwareVoucher(
+  { draft }: Walk,
+  db: readonly DatabaseEntry[],
+  image: PeImage,
+  signatures: readonly ImageSignature[],
+): DatabaseEntry | undefined {
+  const digest = authenticodeDigest(draft.crypto, 'sha256', image);
+  for (const signature of signatures)
+    for (const entry of db) {
+      const certificate = entry.type === 'certificate' ? parseCertificate(entry.data) : undefined;
+      if (certificate?.ok && leadsTo(draft.crypto, signature, certificate.value)) return entry;
+    }
+  return db.find(({ type, data }) => type === 'image-sha256' && digest.ok && equal(data, digest.value));
+}
+
+/** Certificates that vouched for something up to an event. */
+function seenAuthorities({ draft }: Walk, upTo: ReadEvent | undefined) {
+  return draft.events
+    .filter((event) => event.pcr === 7 && (!upTo || event.index <= upTo.index))
+    .flatMap((event) => {
+      const certificate = event.typeName === 'EV_EFI_VARIABLE_AUTHORITY' ? authorityCertificate(event) : undefined;
+      return certificate ? [{ event, certificate }] : [];
+    });
+}
