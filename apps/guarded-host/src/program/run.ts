@@ -14,6 +14,9 @@ Exit status:
   4  a service cannot be reached
   5  the TPM or the event log cannot be used
   6  with 'status': this host is not guarded
+  7  with 'preflight': it would not pass after a reboot
+  8  with 'preflight': it is not known whether it would
+  9  with 'doctor': a check failed
 `;
 
 const CONFIGURATION = `

@@ -6,6 +6,6 @@ export function table(entries: Readonly<Record<string, string | undefined>>): re
 }
 
 /** Names in certificates and answers come from others: nothing in them steers a terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
 }
