@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Secret } from '@sekimori/crypto-core';
+import { fail, ok, type Result } from '@sekimori/result';
+import { initializeSwtpm, sendStateKey, stateKeyArguments } from '@sekimori/tpm2-device/swtpm';
+import { existingState, giveStateTo, startFault, type VirtualTpmFault } from './state.ts';
+
+/** A virtual TPM that waits for QEMU, or serves it. It ends with QEMU, and does not end with this process. */
+export interface VirtualTpm {
+  readonly pid: number;
+  /** Resolves when it has ended. Never rejects. */
+  readonly exited: Promise<void>;
+  /** Ends it, gently first. A TPM that serves a VM is ended by ending QEMU. */
+  stop(): Promise<void>;
+}
+
+const START_TIMEOUT_MILLIS = 10_000;
+const STOP_TIMEOUT_MILLIS = 5_000;
+/** sun_path of sockaddr_un, its NUL included. */
+const MAX_SOCKET_PATH = 108;
+
+/** Its memory holds the state in clear: no core dump of any kind, also where core_pattern names a program. core(5) */
+const WITHOUT_CORE = 'echo 0 > /proc/self/coredump_filter && ulimit -c 0 && exec "$@"';
+
+/**
+ * Starts swtpm over an existing state for `-tpmdev emulator` of QEMU, which finds it at `controlSocket`. Under `uid` (and the
+ * group of the same number) where one is given, which takes root: the state becomes that user's, and the folder of the
+ * socket must be. The key goes through a pipe. Its words are appended to `logFile` (0600).
+ */
+export async function startVirtualTpm(options: {
+  readonly stateDir: string;
+  readonly stateKey: Secret;
+  readonly controlSocket: string;
+  readonly uid?: number;
+  readonly logFile: string;
+}): Promise<Result<VirtualTpm, VirtualTpmFault>> {
+  const { stateDir, stateKey, controlSocket, uid, logFile } = options;
+  if (Buffer.byteLength(controlSocket) >= MAX_SOCKET_PATH)
+    return fail('vtpm-start-failed', `too long for a socket: ${controlSocket}`);
+  const comma = [stateDir, controlSocket].find((path) => path.includes(','));
+  if (comma !== undefined) return fail('vtpm-start-failed', `swtpm takes no path with a comma: ${comma}`);
+  const there = await existingState(stateDir);
+  if (!there.ok) return there;
+  const given = uid === undefined ? ok(undefined) : await giveStateTo(stateDir, uid);
+  if (!given.ok) return given;
+  await rm(controlSocket, { force: true });
+  const program = [
+    ['swtpm', 'socket', '--tpm2', '--terminate'],
+    ['--tpmstate', `dir=${stateDir},mode=0600`],
+    ['--ctrl', `type=unixio,path=${controlSocket},mode=0600`],
+    ['--seccomp', 'action=kill'],
+    stateKeyArguments('swtpm', stateKey),
+  ].flat();
+  const log = await open(logFile, 'a', 0o600);
+  const child = spawn('sh', ['-c', WITHOUT_CORE, 'sh', ...program], {
+    cwd: '/',
+    detached: true,
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
+    stdio: ['ignore', log.fd, log.fd, 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  const running = new RunningVirtualTpm(child);
+  await log.close();
+  sendStateKey(child, stateKey);
+  try {
+    await listening(controlSocket, running);
+    // Only now swtpm reads its state, and says whether the key is right. QEMU initializes it once more.
+    await initializeSwtpm(controlSocket);
+    return ok(running);
+  } catch (error) {
+    await running.stop();
+    return startFault(error);
+  }
+}
+
+class RunningVirtualTpm implements VirtualTpm {
+  readonly exited: Promise<void>;
+  readonly #child: ChildProcess;
+  #ended: string | undefined;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.unref();
+    this.exited = new Promise((resolve) => {
+      const end = (how: string) => {
+        this.#ended ??= how;
+        resolve();
+      };
+      child.once('exit', (status, signal) => end(`swtpm ended with ${signal ?? status}`));
+      child.once('error', (error) => end(error.message));
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+  /** How it ended, once it has. */
+  get ended(): string | undefined {
+    return this.#ended;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    this.#child.kill('SIGTERM');
+    const late = sleep(STOP_TIMEOUT_MILLIS, 'late' as const, { ref: false });
+    if ((await Promise.race([this.exited, late])) === 'late') this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+}
+
+async function listening(controlSocket: string, running: RunningVirtualTpm): Promise<void> {
+  for (let waited = 0; !(await accepts(controlSocket)); waited += 10) {
+    if (running.ended !== undefined) throw new Error(running.ended);
+    if (waited > START_TIMEOUT_MILLIS) throw new Error('swtpm does not listen');
+    await sleep(10);
+  }
+}
+
+async function accepts(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
