@@ -1,1 +1,21 @@
-export {};
+export { adoptQemu, discardQemu } from './adopt.ts';
+export { machineArguments, type Plumbing } from './arguments.ts';
+export { checkMachine, type MachineFault } from './check-machine.ts';
+export { type ImageFault, inspectOuterDisk, inspectRawImage, type OuterDiskInfo } from './image.ts';
+export { launchQemu, type LaunchFault, type LaunchOptions } from './launch.ts';
+export { createBlankOuterDisk, createOuterDisk, opensWith, type OuterDiskFault } from './luks.ts';
+export { luksPassphrase } from './luks-passphrase.ts';
+export type {
+  CacheMode,
+  Drive,
+  EncryptionSupportedMachine,
+  Firmware,
+  Machine,
+  Network,
+  Port,
+  ShieldedMachine,
+} from './machine.ts';
+export { type Isolation, isAlive, type ProcessIdentity } from './process.ts';
+export { Qmp, type QmpFault, type QmpOptions, type QmpRefusal } from './qmp.ts';
+export { parseQmpMessage, type QmpEvent, type QmpMessage } from './qmp-message.ts';
+export type { Exit, RunningMachine, Stopped } from './running-machine.ts';
