@@ -41,29 +41,31 @@ export async function authorityStep(walk: Walk, image: BootImage, events: readon
   const forbidden = dbx && whyForbidden(walk, dbx, image.image, signatures);
   if (forbidden !== undefined)
     draft.find('image-refused', 'refused', image.name, [4, 7], `${forbidden} is in dbx: Secure Boot refuses it`);
-  if (image.state === 'same' && !databaseChanged(walk)) {
-    for (const event of events) draft.same(event);
-    return;
-  }
   const own = events.at(-1);
+  const allSame = () => {
+    for (const event of events) draft.same(event);
+  };
+  const allUnknown = () => {
+    for (const event of events) draft.unknown(event);
+  };
+  // The digest leaves signatures out: an image can be the same, and signed by somebody else.
+  const isUnchanged = image.state === 'same' && !databaseChanged(walk);
   const before = walk.images.slice(0, -1);
   if (db && before.every(({ kind, state }) => kind !== 'shim' && state !== 'unknown')) {
     const voucher = firmwareVoucher(walk, db, image.image, signatures);
     if (voucher) return firmwareVouches(walk, image, events, voucher);
+    if (isUnchanged && signatures.length === 0) return allSame(); // firmware took it, by a signature that is not read here
     draft.find('image-refused', 'refused', image.name, [4, 7], 'no entry of db allows it: Secure Boot refuses it');
-    for (const event of events) draft.unknown(event);
-    return;
+    return allUnknown();
   }
   const known = seenAuthorities(walk, own).find(({ certificate }) =>
     signatures.some((each) => leadsTo(draft.crypto, each, certificate)),
   );
-  if (known && (own === undefined || known.event === own)) {
-    for (const event of events) draft.same(event);
-    return;
-  }
-  for (const event of events) draft.unknown(event);
+  if ((known && (own === undefined || known.event === own)) || (isUnchanged && signatures.length === 0))
+    return allSame();
   const detail = 'another certificate must vouch for it than at this boot: which one is not known';
   draft.find('authority-changed', 'unknown', image.name, [7], detail);
+  allUnknown();
 }
 
 /** Firmware measures the entry of db that it used, once for each. */

@@ -96,6 +96,8 @@ function lookedAt(walk: Walk, event: ReadEvent, { name, volume, path, content }:
   const file = { event, name, ...(volume && path !== undefined && { volume, path }) };
   const lost: BootImage = { ...file, state: 'unknown', kind: 'other' };
   if (content.is !== 'file') {
+    // Where GRUB does something else, that has been said already.
+    if (path === undefined && walk.grub?.steady === false) return lost;
     const pcrs = path === undefined ? [event.pcr, 9] : [event.pcr, ...LATER_PCRS];
     if (content.is === 'missing') draft.find('image-missing', 'unknown', name, pcrs, 'there is no such file any more');
     else draft.find('image-unreadable', 'unknown', name, pcrs, content.why);
