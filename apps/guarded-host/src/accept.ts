@@ -53,6 +53,7 @@ export function acceptCertificate(
     pcrs: request.pcrs.map(({ index }) => index),
     notAfter: health.notAfter,
     renewAfter: new Date(reply.renewAfter),
+    receivedAt: parts.at,
     traceId: reply.traceId,
   });
 }

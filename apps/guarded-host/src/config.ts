@@ -4,6 +4,7 @@ import { ok, type Result } from '@sekimori/result';
 import { FilePath, loadConfig, type StartFault } from '@sekimori/service-kit/program';
 import { type Static, Type } from 'typebox';
 import { DEFAULT_SERVICE, SERVICE_NAME } from './state/files.ts';
+import { VmSettings } from './vm/settings.ts';
 
 const strict = { additionalProperties: false };
 const Url = (description?: string) =>
@@ -92,6 +93,7 @@ export const HostConfig = Type.Object(
         description: 'in place of keyProtection, in the order in which they are asked: urls, ca, guardian',
       }),
     ),
+    vms: VmSettings,
   },
   strict,
 );

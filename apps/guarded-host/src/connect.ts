@@ -5,13 +5,14 @@ import { type NodeTransport, nodeTransport, type NodeTransportOptions } from '@s
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { type Certificate, certificatesFromPem } from '@sekimori/pki';
 import { describeFault, ok, type Result } from '@sekimori/result';
-import { type StartFault, systemClock } from '@sekimori/service-kit/program';
+import { type Clock, type StartFault, systemClock } from '@sekimori/service-kit/program';
 import { Tpm } from '@sekimori/tpm2';
 import { openLinuxTpm, openTpmSocket } from '@sekimori/tpm2-device';
 import type { HostSettings, TpmAddress } from './config.ts';
-import type { AttestationService, AttestDeps, HostDeps, KeyProtectionService } from './deps.ts';
+import type { AttestationService, AttestDeps, AttestingDeps, HostDeps, KeyProtectionService } from './deps.ts';
 import { anyNode, Failover, type ServiceNode } from './failover.ts';
-import type { HostFault } from './faults.ts';
+import { type HostFault, hostFault } from './faults.ts';
+import { SharedWork } from './shared-work.ts';
 import { DEFAULT_SERVICE, fileHostState } from './state/files.ts';
 import type { HostState } from './state/state.ts';
 import { openTlsIdentity } from './tls-identity.ts';
@@ -34,22 +35,28 @@ export interface ConnectedHost {
   endorsementIntermediates(): Asked<readonly Uint8Array[]>;
   /** The attestation services; none where none is configured. */
   attestation(): Asked<readonly AttestationService[]>;
-  /** What `enrol` and `attest` need, at any node of one service: the first, or the one of this name. */
-  attesting(name?: string): Asked<AttestDeps>;
-  /** Everything there is; makes the TLS client key where there is none. `service-not-configured`: no service of a kind. */
+  /** What `enrol` needs, at any node of one service: the first, or the one of this name. Faults as those of `deps`. */
+  atService(name?: string): Asked<AttestDeps>;
+  /** What it takes to stay attested. Faults as those of `deps`. */
+  attesting(): Asked<AttestingDeps>;
+  /** Everything there is; makes the TLS client key where there is none. `local-mode`; `service-not-configured`: none of a kind. */
   deps(): Asked<HostDeps>;
   close(): Promise<void>;
 }
 
 /** The ports of a host as its settings name them. Nothing is reached before it is used. */
-export async function connectHost(settings: HostSettings): Asked<ConnectedHost> {
-  const [crypto, clock] = [nodeCrypto, systemClock];
+export async function connectHost(
+  settings: HostSettings,
+  { clock = systemClock }: { readonly clock?: Clock } = {},
+): Asked<ConnectedHost> {
+  const crypto = nodeCrypto;
   const states = await openStates(settings);
   if (!states.ok) return states;
   const [firstState] = states.value.values();
   const tpm = openTpm(settings.tpm);
   const transports: NodeTransport[] = [];
   const failover = { attestation: new Failover(clock), keyProtection: new Failover(clock) };
+  const attesting: HostDeps['attesting'] = new SharedWork();
   const readLog = () => readEventLog(settings.eventLog);
   const machine = { crypto, clock, tpm, readEventLog: readLog };
 
@@ -93,34 +100,41 @@ export async function connectHost(settings: HostSettings): Asked<ConnectedHost> 
     return ok(services);
   });
 
+  async function attestingPorts(): Asked<AttestingDeps> {
+    if (settings.mode === 'local') return hostFault('local-mode', 'this host asks no Host Guardian Service');
+    const asked = await attestation();
+    if (!asked.ok) return asked;
+    if (asked.value.length === 0) return notConfigured('attestation');
+    return ok({ ...machine, failover, attesting, attestation: asked.value });
+  }
+
   return ok({
     ...machine,
     settings,
     failover,
     states: states.value,
     attestation,
+    attesting: attestingPorts,
     async endorsementIntermediates() {
       const file = settings.endorsementIntermediates;
       if (file === undefined) return ok([]);
       const read = await readCertificates('endorsementIntermediates', file);
       return read.ok ? ok(read.value.map(({ der }) => der)) : read;
     },
-    async attesting(wanted) {
-      const services = await attestation();
-      if (!services.ok) return services;
-      const service = services.value.find(({ name }) => wanted === undefined || name === wanted);
+    async atService(wanted) {
+      const ports = await attestingPorts();
+      if (!ports.ok) return ports;
+      const service = ports.value.attestation.find(({ name }) => wanted === undefined || name === wanted);
       if (!service) return notConfigured('attestation', wanted);
       const { state, signers, nodes } = service;
       return ok({ ...machine, state, attestation: anyNode(failover.attestation, nodes), ...(signers && { signers }) });
     },
     async deps() {
-      const asked = await attestation();
-      if (!asked.ok) return asked;
-      if (asked.value.length === 0) return notConfigured('attestation');
+      const ports = await attestingPorts();
+      if (!ports.ok) return ports;
       if (settings.keyProtection.length === 0) return notConfigured('keyProtection');
       const keepers = await keyProtection();
-      if (!keepers.ok) return keepers;
-      return ok({ ...machine, failover, attestation: asked.value, keyProtection: keepers.value });
+      return keepers.ok ? ok({ ...ports.value, keyProtection: keepers.value }) : keepers;
     },
     async close() {
       for (const transport of transports) transport.close();

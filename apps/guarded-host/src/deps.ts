@@ -1,9 +1,13 @@
 import type { Client } from '@sekimori/client';
 import type { Crypto } from '@sekimori/crypto-core';
 import type { Certificate } from '@sekimori/pki';
+import type { Result } from '@sekimori/result';
 import type { Clock } from '@sekimori/service-kit/program';
 import type { Tpm } from '@sekimori/tpm2';
 import { Failover, type ServiceNode } from './failover.ts';
+import type { HostFault } from './faults.ts';
+import type { ServiceHealth } from './in-order.ts';
+import { SharedWork } from './shared-work.ts';
 import type { HostState } from './state/state.ts';
 
 /** The machine itself. */
@@ -45,13 +49,20 @@ export interface KeyProtectionService {
   readonly guardian?: string;
 }
 
-/** What a guarded host works with. Its rejections are outages: `OutageError` of the services, `TpmOutageError` of the TPM. */
-export interface HostDeps extends MachineDeps {
+/** What it takes to stay attested. */
+export interface AttestingDeps extends MachineDeps {
   /** In the order in which they are asked. */
   readonly attestation: readonly AttestationService[];
-  readonly keyProtection: readonly KeyProtectionService[];
   /** Which addresses failed lately; one of each for the life of the program. */
   readonly failover: { readonly attestation: Failover; readonly keyProtection: Failover };
+  /** A service takes one attestation of a host at a time. */
+  readonly attesting: SharedWork<Result<ServiceHealth, HostFault>>;
+}
+
+/** What a guarded host works with. Its rejections are outages: `OutageError` of the services, `TpmOutageError` of the TPM. */
+export interface HostDeps extends AttestingDeps {
+  /** In the order in which they are asked. */
+  readonly keyProtection: readonly KeyProtectionService[];
 }
 
 /** The short form: one attestation service and one key protection service. */
@@ -63,12 +74,13 @@ export function onePair(deps: AttestDeps & { readonly url: string }, keyProtecti
     attestation: [{ name: 'default', nodes, state, ...(signers && { signers }) }],
     keyProtection: [{ nodes: [keyProtection] }],
     failover: { attestation: new Failover(machine.clock), keyProtection: new Failover(machine.clock) },
+    attesting: new SharedWork(),
   };
 }
 
 /** The deps for one node of one service. */
 export function attestDepsOf(
-  deps: HostDeps,
+  deps: MachineDeps,
   { state, signers }: AttestationService,
   { url, client }: ServiceNode,
 ): AttestDeps {

@@ -1,6 +1,6 @@
 import { ok, type Result } from '@sekimori/result';
 import { attest, isDecided } from './attest.ts';
-import { type AttestationService, attestDepsOf, type HostDeps } from './deps.ts';
+import { type AttestationService, attestDepsOf, type AttestingDeps } from './deps.ts';
 import { type HostFault, hostFault } from './faults.ts';
 import { isUsable } from './health.ts';
 import type { HealthCertificate } from './state/state.ts';
@@ -18,7 +18,7 @@ export interface ServiceHealth {
 /** The services where this host is enrolled, in their order. `not-enrolled`: there is none. */
 export async function enrolledServices({
   attestation,
-}: Pick<HostDeps, 'attestation'>): Promise<Result<readonly AttestationService[], HostFault>> {
+}: Pick<AttestingDeps, 'attestation'>): Promise<Result<readonly AttestationService[], HostFault>> {
   const enrolled: AttestationService[] = [];
   for (const service of attestation) {
     const enrolment = await service.state.enrolment();
@@ -30,10 +30,17 @@ export async function enrolledServices({
 
 /**
  * Attests at the first of these services that answers. A host that one of them refused does not ask the next: `Failover` goes
- * on where nobody decided, and there alone.
+ * on where nobody decided, and there alone. Who asks while the same is under way shares it.
  */
-export async function attestAt(
-  deps: HostDeps,
+export function attestAt(
+  deps: AttestingDeps,
+  services: readonly AttestationService[],
+): Promise<Result<ServiceHealth, HostFault>> {
+  return deps.attesting.do(services.map(({ name }) => name).join(), () => attestNow(deps, services));
+}
+
+async function attestNow(
+  deps: AttestingDeps,
   services: readonly AttestationService[],
 ): Promise<Result<ServiceHealth, HostFault>> {
   const places = services.flatMap((service) => service.nodes.map((node) => ({ service, node, url: node.url })));
@@ -46,7 +53,7 @@ export async function attestAt(
 }
 
 /** Attests at the first enrolled service that answers. */
-export async function attestInOrder(deps: HostDeps): Promise<Result<ServiceHealth, HostFault>> {
+export async function attestInOrder(deps: AttestingDeps): Promise<Result<ServiceHealth, HostFault>> {
   const enrolled = await enrolledServices(deps);
   return enrolled.ok ? attestAt(deps, enrolled.value) : enrolled;
 }
@@ -56,7 +63,7 @@ export async function attestInOrder(deps: HostDeps): Promise<Result<ServiceHealt
  * this host at the last attestation, no later one's counts: it is to decide anew.
  */
 export async function healthAtHand(
-  deps: Pick<HostDeps, 'tpm' | 'clock'>,
+  deps: Pick<AttestingDeps, 'tpm' | 'clock'>,
   services: readonly AttestationService[],
 ): Promise<Result<ServiceHealth | undefined, HostFault>> {
   for (const service of services) {
@@ -72,7 +79,7 @@ export async function healthAtHand(
 }
 
 /** The certificate at hand, else one by a new attestation. */
-export async function currentHealth(deps: HostDeps): Promise<Result<ServiceHealth, HostFault>> {
+export async function currentHealth(deps: AttestingDeps): Promise<Result<ServiceHealth, HostFault>> {
   const enrolled = await enrolledServices(deps);
   if (!enrolled.ok) return enrolled;
   const atHand = await healthAtHand(deps, enrolled.value);

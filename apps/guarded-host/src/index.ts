@@ -10,7 +10,14 @@ export {
   type TpmAddress,
 } from './config.ts';
 export { connectHost, type ConnectedHost } from './connect.ts';
-export { type AttestationService, type AttestDeps, type HostDeps, type KeyProtectionService, onePair } from './deps.ts';
+export {
+  type AttestationService,
+  type AttestDeps,
+  type AttestingDeps,
+  type HostDeps,
+  type KeyProtectionService,
+  onePair,
+} from './deps.ts';
 export { adoptEnrolment, enrol, enrolmentStatus } from './enrol.ts';
 export { collectEvidence, type EvidenceOverrides } from './evidence.ts';
 export { asCallFault, HOST_FAULTS, type HostFault, type HostFaultCode } from './faults.ts';
@@ -20,13 +27,7 @@ export { type HostIdentity, hostIdentity, platformIdentifier, type PlatformOptio
 export { releaseKeys, type ReleasedKeys } from './release.ts';
 export { fileHostState } from './state/files.ts';
 export type { Attempt, Enrolment, Health, HealthCertificate, HostState, StateFault } from './state/state.ts';
-export {
-  type HostAttestationStatus,
-  hostReport,
-  type HostReport,
-  type ServiceReport,
-  statusOfCode,
-  type StatusDeps,
-} from './status.ts';
+export { hostReport, statusOfCode, type StatusDeps } from './status.ts';
+export { HostAttestationStatus, HostReport, ServiceReport } from './status-shape.ts';
 export { openTlsIdentity, type TlsIdentity } from './tls-identity.ts';
 export { reopeningTransport, TpmOutageError } from './tpm-transport.ts';

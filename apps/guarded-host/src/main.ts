@@ -1,3 +1,3 @@
-import { run } from './program/run.ts';
+import { run } from './program/program.ts';
 
 process.exitCode = await run(process.argv.slice(2), process.env);

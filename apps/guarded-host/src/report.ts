@@ -2,7 +2,8 @@ import { describeFault, type Result } from '@sekimori/result';
 import type { ConnectedHost } from './connect.ts';
 import type { AttestationService } from './deps.ts';
 import type { HostFault } from './faults.ts';
-import { hostReport, type HostReport } from './status.ts';
+import { hostReport } from './status.ts';
+import type { HostReport } from './status-shape.ts';
 
 /** How a host stands by its settings: also where those of a service cannot be used. */
 export async function reportOf(host: ConnectedHost): Promise<Result<HostReport, HostFault>> {

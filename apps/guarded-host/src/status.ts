@@ -1,66 +1,17 @@
 import { OutageError } from '@sekimori/client';
 import { attestationRoutes, type HostState as EnrolmentState } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
-import type { AttestationService, HostDeps } from './deps.ts';
+import type { AttestationService, AttestingDeps } from './deps.ts';
 import { anyNode } from './failover.ts';
 import type { HostFault } from './faults.ts';
 import { withHealthKey } from './health.ts';
-import type { Attempt, Enrolment, Health, HealthCertificate } from './state/state.ts';
+import type { Enrolment, Health, HealthCertificate } from './state/state.ts';
+import type { HostAttestationStatus, HostReport, ServiceReport } from './status-shape.ts';
 import { withTpm } from './tpm-lock.ts';
 import { TpmOutageError } from './tpm-transport.ts';
 
-/** The names of HGS for how a host stands; MSFT_HgsClientConfiguration. */
-export type HostAttestationStatus =
-  | 'NotConfigured'
-  | 'Unknown'
-  | 'Passed'
-  | 'Expired'
-  | 'TransientError'
-  | 'UnauthorizedHost'
-  | 'TpmError'
-  | 'InsecureHostConfiguration';
-
-/** How this host stands with one attestation service. */
-export interface ServiceReport {
-  readonly service: string;
-  readonly attestationStatus: HostAttestationStatus;
-  /** Names of the checks that failed at the last attestation. */
-  readonly attestationSubStatus: readonly string[];
-  readonly enrolment?: {
-    readonly hostId: string;
-    readonly name: string;
-    readonly ekFingerprint: string;
-    /** 'unknown' where the service cannot be asked. */
-    readonly state: EnrolmentState | 'unknown';
-  };
-  readonly healthCertificate?: {
-    /** In its time and over the health key of this boot; undefined where the TPM cannot be asked. */
-    readonly valid?: boolean;
-    readonly notAfter: string;
-    readonly renewAfter: string;
-  };
-  readonly lastAttestation?: Omit<Attempt, 'at'> & { readonly at: string };
-}
-
-/** In HGS's names, with those of the attestation service that decides. */
-export interface HostReport extends Omit<ServiceReport, 'service'> {
-  readonly mode: 'Local' | 'HostGuardianService';
-  /** True when keys would be released to this host now, as far as this host can tell. */
-  readonly isHostGuarded: boolean;
-  readonly attestationOperationMode: 'Unknown' | 'Tpm';
-  /** Whether another address than the first one answered last. */
-  readonly isFallbackInUse: boolean;
-  /** The address that answered last, else the first one. */
-  readonly attestationServerUrl?: string;
-  readonly keyProtectionServerUrl?: string;
-  /** Each attestation service, in the order in which they are asked. */
-  readonly services: readonly ServiceReport[];
-  /** Why something is unknown. */
-  readonly remarks: readonly string[];
-}
-
 /** What `hostReport` looks at. Nothing is asked for where nothing is configured. */
-export interface StatusDeps extends Pick<HostDeps, 'tpm' | 'clock' | 'failover'> {
+export interface StatusDeps extends Pick<AttestingDeps, 'tpm' | 'clock' | 'failover'> {
   readonly mode: HostReport['mode'];
   readonly attestation: readonly AttestationService[];
   /** Addresses of the key protection services, in their order. */
@@ -131,13 +82,14 @@ async function serviceReport(
   return ok({
     service: service.name,
     attestationStatus,
-    attestationSubStatus: attestationStatus === 'Passed' ? [] : (health.value?.attempt.subStatus ?? []),
+    attestationSubStatus: attestationStatus === 'Passed' ? [] : [...(health.value?.attempt.subStatus ?? [])],
     enrolment: { hostId, name, ekFingerprint: endorsementKey.fingerprint, state },
     ...(health.value && lastOf(health.value, valid)),
   });
 }
 
 function lastOf({ certificate, attempt }: Health, valid: boolean | undefined) {
+  const { at, subStatus, ...outcome } = attempt;
   return {
     ...(certificate && {
       healthCertificate: {
@@ -146,7 +98,7 @@ function lastOf({ certificate, attempt }: Health, valid: boolean | undefined) {
         renewAfter: certificate.renewAfter.toISOString(),
       },
     }),
-    lastAttestation: { ...attempt, at: attempt.at.toISOString() },
+    lastAttestation: { at: at.toISOString(), ...outcome, ...(subStatus && { subStatus: [...subStatus] }) },
   };
 }
 

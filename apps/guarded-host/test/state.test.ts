@@ -21,6 +21,7 @@ const health: Health = {
     pcrs: [0, 7, 11],
     notAfter: at,
     renewAfter: at,
+    receivedAt: at,
     traceId: '0123',
   },
   attempt: { at, code: 'passed' },

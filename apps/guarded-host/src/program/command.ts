@@ -10,6 +10,7 @@ export interface CommonOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly state?: string;
+  readonly socket?: string;
   readonly tpm?: string;
   readonly eventLog?: string;
   readonly attestation?: string;

@@ -1,6 +1,7 @@
 import { OutageError } from '@sekimori/client';
 import { FAULTS } from '@sekimori/protocol';
 import { complain } from '@sekimori/service-kit/program';
+import { AgentOutageError } from '../agent/client.ts';
 import { connectHost } from '../connect.ts';
 import { asCallFault, HOST_FAULTS } from '../faults.ts';
 import { TpmOutageError } from '../tpm-transport.ts';
@@ -23,6 +24,7 @@ export async function execute(command: HostCommand, invocation: Invocation): Pro
   } catch (error) {
     if (error instanceof OutageError) return failed({ code: 'outage', detail: error.message }, options);
     if (error instanceof TpmOutageError) return failed({ code: 'tpm-outage', detail: error.message }, options);
+    if (error instanceof AgentOutageError) return failed({ code: 'agent-outage', detail: error.message }, options);
     return failed({ code: 'failed', detail: error instanceof Error ? error.message : String(error) }, options);
   }
 }
@@ -64,6 +66,8 @@ function hintFor(fault: CommandFault): string | undefined {
 }
 
 const OTHERS = {
+  outage: 'see network and name service; the service itself may be down',
+  'agent-outage': "see its log: 'journalctl -u sekimori-host'",
   'tpm-outage': "is there a TPM, and may this user use it (group 'tss' for /dev/tpmrm0)? Another one: --tpm",
   'tpm-error': 'the name of the response code stands in TPM 2.0 Library Part 2, 6.6',
   'pcr-unavailable': 'this TPM has no SHA-256 bank: switch it on in the firmware setup',
@@ -79,5 +83,5 @@ function statusFor(fault: CommandFault): ExitStatus {
   return OF_TPM.test(code) ? EXIT.tpm : EXIT.failed;
 }
 
-const USAGE = new Set(['service-not-configured', 'not-enrolled', 'enrolled-otherwise']);
+const USAGE = new Set(['service-not-configured', 'local-mode', 'not-enrolled', 'enrolled-otherwise']);
 const OF_TPM = /^(tpm|pcr|endorsement|event-log|health-key|credential)-|^invalid-key$/;

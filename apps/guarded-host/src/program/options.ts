@@ -15,6 +15,7 @@ export async function settingsFrom(
   if (tpm && !tpm.ok) return tpm;
   const flags = {
     STATE_FOLDER: options.state,
+    SOCKET: options.socket,
     EVENT_LOG: options.eventLog,
     ATTESTATION_URL: options.attestation,
     ATTESTATION_CA: options.ca,

@@ -39,6 +39,7 @@ const HealthRecord = Type.Object(
           pcrs: Type.Array(Type.Integer({ minimum: 0, maximum: 23 }), { minItems: 1, maxItems: 24 }),
           notAfter: Time,
           renewAfter: Time,
+          receivedAt: Type.Optional(Time), // an earlier version did not keep it
           traceId: Type.String(),
         },
         strict,
@@ -90,6 +91,7 @@ export function writeHealth({ certificate, attempt }: Health): Uint8Array {
         pcrs: [...certificate.pcrs],
         notAfter: certificate.notAfter.toISOString(),
         renewAfter: certificate.renewAfter.toISOString(),
+        receivedAt: certificate.receivedAt.toISOString(),
         traceId: certificate.traceId,
       },
     }),
@@ -115,11 +117,12 @@ export function readHealth(bytes: Uint8Array): Result<Health, Damaged> {
   if (!kept) return ok({ attempt: { ...attempt, at } });
   const [certificate, signer] = [fromBase64Url(kept.certificate), fromBase64Url(kept.signer)];
   const [notAfter, renewAfter] = [new Date(kept.notAfter), new Date(kept.renewAfter)];
+  const receivedAt = new Date(kept.receivedAt ?? attempt.at);
   if (!certificate || !signer) return damaged('certificate');
-  if (Number.isNaN(notAfter.getTime()) || Number.isNaN(renewAfter.getTime())) return damaged('certificate.notAfter');
+  if ([notAfter, renewAfter, receivedAt].some((time) => Number.isNaN(time.getTime()))) return damaged('certificate');
   const { pcrs, traceId } = kept;
   return ok({
-    certificate: { certificate, signer, pcrs, notAfter, renewAfter, traceId },
+    certificate: { certificate, signer, pcrs, notAfter, renewAfter, receivedAt, traceId },
     attempt: { ...attempt, at },
   });
 }

@@ -25,6 +25,8 @@ export interface HealthCertificate {
   readonly pcrs: readonly number[];
   readonly notAfter: Date;
   readonly renewAfter: Date;
+  /** By this host's clock; the other times are by the service's. */
+  readonly receivedAt: Date;
   readonly traceId: string;
 }
 

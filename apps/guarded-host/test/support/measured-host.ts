@@ -51,7 +51,7 @@ export async function aMeasuredHost(hgs: Hgs): Promise<MeasuredHost> {
       running = { guest, host };
       const [rootCertificate] = expectOk(certificatesFromPem(await readFile(root, 'utf8')));
       const intermediates = expectOk(await host.endorsementIntermediates());
-      const [deps, pair] = [expectOk(await host.attesting()), expectOk(await host.deps())];
+      const [deps, pair] = [expectOk(await host.atService()), expectOk(await host.deps())];
       return { deps, pair, vendor: { root: rootCertificate!.der, intermediates } };
     },
     async remove() {

@@ -69,7 +69,7 @@ async function nextStepOfEnrolment(
   host: ConnectedHost,
   { hostId, service }: IdentityOptions,
 ): Promise<Result<HostStatus, HostFault | StartFault>> {
-  const deps = await host.attesting(service);
+  const deps = await host.atService(service);
   if (!deps.ok) return deps;
   const kept = await deps.value.state.enrolment();
   if (!kept.ok) return kept;

@@ -1,0 +1,95 @@
+import { request } from 'node:http';
+import { resolve } from 'node:path';
+import { concat } from '@sekimori/bytes';
+import { type CallArguments, createClient, type Transport } from '@sekimori/client';
+import type { AnyRoute, ReplyOf } from '@sekimori/protocol';
+import type { Result } from '@sekimori/result';
+import type { HostFault } from '../faults.ts';
+import { agentRoutes } from './api.ts';
+import { REFUSED_BY_SERVICE } from './problem.ts';
+
+/** Nothing listens on the socket, or who listens went away. The message is for people. */
+export class AgentOutageError extends Error {
+  readonly code: string | undefined;
+  constructor(socket: string, cause: unknown) {
+    super(`cannot use the agent at ${socket}: ${(cause as Error).message}`, { cause });
+    this.name = 'AgentOutageError';
+    this.code = (cause as { readonly code?: string }).code;
+  }
+}
+
+export interface AgentClient {
+  /** A refusal of a service is a fault as the service answered it (`asCallFault`). Rejects with `AgentOutageError`. */
+  call<R extends AnyRoute>(route: R, ...input: CallArguments<R>): Promise<Result<ReplyOf<R>, HostFault>>;
+}
+
+/** A client of the agent that listens there. */
+export function agentClient(socket: string): AgentClient {
+  const client = createClient({ baseUrl: 'http://agent', transport: socketTransport(socket) });
+  return {
+    async call(route, ...input) {
+      const outcome = await client.call(route, ...input);
+      if (outcome.ok || outcome.fault.status === REFUSED_BY_SERVICE) return outcome;
+      const { code, detail } = outcome.fault;
+      return { ok: false, fault: { code, detail } };
+    },
+  };
+}
+
+/** The agent of this state folder; undefined where none runs, or one of another folder. */
+export async function runningAgent(of: {
+  readonly socket: string;
+  readonly stateFolder: string;
+}): Promise<AgentClient | undefined> {
+  const client = agentClient(of.socket);
+  try {
+    const agent = await client.call(agentRoutes.agent);
+    return agent.ok && agent.value.stateFolder === resolve(of.stateFolder) ? client : undefined;
+  } catch (error) {
+    if (error instanceof AgentOutageError && NOBODY.has(error.code ?? '')) return undefined;
+    throw error;
+  }
+}
+
+const NOBODY = new Set(['ENOENT', 'ECONNREFUSED']);
+
+/** HTTP over a UNIX socket, a connection for each request. An answer may take as long as what is asked for. */
+function socketTransport(socketPath: string): Transport {
+  return async ({ method, url, headers, body, maxResponseBytes }) => {
+    const { pathname, search } = new URL(url);
+    try {
+      return await new Promise((resolved, reject) => {
+        const length = { 'content-length': body?.length ?? 0 };
+        const outgoing = request({
+          socketPath,
+          path: `${pathname}${search}`,
+          method,
+          headers: { ...headers, ...length },
+          agent: false,
+        });
+        outgoing.once('error', reject);
+        outgoing.once('response', (response) => {
+          const chunks: Uint8Array[] = [];
+          let bytes = 0;
+          response.on('data', (chunk: Uint8Array) => {
+            bytes += chunk.length;
+            if (bytes > maxResponseBytes)
+              outgoing.destroy(new Error(`its answer has more than ${maxResponseBytes} bytes`));
+            else chunks.push(chunk);
+          });
+          response.once('error', reject);
+          response.once('end', () =>
+            resolved({
+              status: response.statusCode ?? 0,
+              contentType: response.headers['content-type'] ?? '',
+              body: concat(...chunks),
+            }),
+          );
+        });
+        outgoing.end(body);
+      });
+    } catch (error) {
+      throw new AgentOutageError(socketPath, error);
+    }
+  };
+}
