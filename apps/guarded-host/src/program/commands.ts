@@ -2,10 +2,12 @@ import { attest } from './attest.ts';
 import type { HostCommand } from './command.ts';
 import { identity } from './identity.ts';
 import { preflight } from './preflight.ts';
+import { run } from './run.ts';
 import { status } from './status.ts';
+import { wait } from './wait.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly HostCommand[] = [identity, attest, status, preflight];
+export const COMMANDS: readonly HostCommand[] = [identity, run, attest, status, wait, preflight];
 
 /** What the commands of a group are about, by the first word of their names. */
 export const GROUPS: Readonly<Record<string, string>> = {};
