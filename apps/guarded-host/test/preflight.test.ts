@@ -298,6 +298,7 @@ describe('preflight under Secure Boot', async () => {
 
   it.each([
     ['without a signature', aUki({ initrd: 'new' })],
+    ['the same, its signature taken away', aUki()],
     ['signed by a key that is not in db', await signedImage(aUki({ initrd: 'new' }), stranger)],
     ['with the signature of another image', await signedImage(aUki({ initrd: 'new' }), signer, imageDigest(aUki()))],
   ])('tells that an image is refused: %s', async (_, image) => {

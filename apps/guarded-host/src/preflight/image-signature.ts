@@ -1,7 +1,7 @@
 import { equal } from '@sekimori/bytes';
 import { decodePrefix, struct, u16le, u32le } from '@sekimori/codec';
 import { type Crypto, der, type HashName, type SignatureAlgorithm } from '@sekimori/crypto-core';
-import { type Certificate, DerCursor, parseCertificate, readingDer, validatePath } from '@sekimori/pki';
+import { type Certificate, DerCursor, parseCertificate, readingDer, verifySignature } from '@sekimori/pki';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { authenticodeDigest } from './authenticode.ts';
 import type { PeImage } from './pe.ts';
@@ -29,18 +29,28 @@ export function imageSignatures(crypto: Crypto, image: PeImage): readonly ImageS
   return found;
 }
 
-/** Whether a path leads from the signer to this very certificate. Firmware does not look at times, so no time is refused here. */
-export function leadsTo(crypto: Crypto, signature: ImageSignature, anchor: Certificate): boolean {
-  const all = [signature.signer, anchor, ...signature.certificates];
-  const at = new Date(Math.max(...all.map(({ notBefore }) => notBefore.getTime())));
-  return validatePath(crypto, signature.signer, {
-    intermediates: signature.certificates,
-    roots: [anchor],
-    at,
-    purpose: 'any',
-    expired: 'finding',
-    weakSignatures: 'finding',
-  }).ok;
+/** Certificates on the way from a signer to an anchor, and signatures checked for that at most. */
+const MAX_PATH = 6;
+
+/**
+ * Whether certificates lead from the signer to this very one. As firmware and shim judge it: neither times nor purposes nor
+ * extensions of theirs are looked at, but that a CA says it is one, so this is no path validation of RFC 5280.
+ */
+export function leadsTo(crypto: Crypto, { signer, certificates }: ImageSignature, anchor: Certificate): boolean {
+  let current = signer;
+  for (let depth = 0; depth < MAX_PATH; depth++) {
+    if (equal(current.der, anchor.der)) return true;
+    const issuer = [anchor, ...certificates].find((each) => each !== current && hasIssued(crypto, each, current));
+    if (!issuer) return false;
+    current = issuer;
+  }
+  return false;
+}
+
+function hasIssued(crypto: Crypto, issuer: Certificate, certificate: Certificate): boolean {
+  if (!issuer.subject.matches(certificate.issuer) || issuer.extensions.basicConstraints?.ca === false) return false;
+  const key = issuer.publicKey(crypto);
+  return key.ok && verifySignature(crypto, certificate, key.value);
 }
 
 /** WIN_CERTIFICATE; the content follows, and the next one begins at a multiple of eight. UEFI 2.10, 32.2.4. */

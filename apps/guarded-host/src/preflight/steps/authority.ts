@@ -50,19 +50,20 @@ export async function authorityStep(walk: Walk, image: BootImage, events: readon
   };
   // The digest leaves signatures out: an image can be the same, and signed by somebody else.
   const isUnchanged = image.state === 'same' && !databaseChanged(walk);
+  // It was taken at this boot, by a signature that is not read here: another algorithm, say.
+  const isTaken = isUnchanged && signatures.length === 0 && image.image.certificates !== undefined;
   const before = walk.images.slice(0, -1);
   if (db && before.every(({ kind, state }) => kind !== 'shim' && state !== 'unknown')) {
     const voucher = firmwareVoucher(walk, db, image.image, signatures);
     if (voucher) return firmwareVouches(walk, image, events, voucher);
-    if (isUnchanged && signatures.length === 0) return allSame(); // firmware took it, by a signature that is not read here
+    if (isTaken) return allSame();
     draft.find('image-refused', 'refused', image.name, [4, 7], 'no entry of db allows it: Secure Boot refuses it');
     return allUnknown();
   }
   const known = seenAuthorities(walk, own).find(({ certificate }) =>
     signatures.some((each) => leadsTo(draft.crypto, each, certificate)),
   );
-  if ((known && (own === undefined || known.event === own)) || (isUnchanged && signatures.length === 0))
-    return allSame();
+  if ((known && (own === undefined || known.event === own)) || isTaken) return allSame();
   const detail = 'another certificate must vouch for it than at this boot: which one is not known';
   draft.find('authority-changed', 'unknown', image.name, [7], detail);
   allUnknown();
