@@ -62,6 +62,7 @@ interface CommandSpec {
     readonly flags: string;
     readonly about: string;
     readonly required?: boolean;
+    readonly default?: string | number;
     /** Throws commander's `InvalidArgumentError`; see `wholeNumber`. */
     readonly parse?: (text: string) => unknown;
   }[];

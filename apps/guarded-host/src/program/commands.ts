@@ -4,10 +4,13 @@ import { identity } from './identity.ts';
 import { preflight } from './preflight.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
+import { VM_COMMANDS } from './vm.ts';
 import { wait } from './wait.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly HostCommand[] = [identity, run, attest, status, wait, preflight];
+export const COMMANDS: readonly HostCommand[] = [identity, run, attest, status, wait, preflight, ...VM_COMMANDS];
 
 /** What the commands of a group are about, by the first word of their names. */
-export const GROUPS: Readonly<Record<string, string>> = {};
+export const GROUPS: Readonly<Record<string, string>> = {
+  vm: 'Virtual machines that start on a guarded host and nowhere else.',
+};

@@ -75,8 +75,9 @@ function define(
   const own = words.at(-1)!;
   const command = (words.length === 1 ? program : groupOf(program, words[0]!)).command(own).description(summary);
   for (const { syntax, about } of args) command.argument(syntax, about);
-  for (const { flags, about, required, parse } of options) {
+  for (const { flags, about, required, default: otherwise, parse } of options) {
     const option = new Option(flags, about).makeOptionMandatory(required === true);
+    if (otherwise !== undefined) option.default(otherwise);
     command.addOption(parse ? option.argParser(parse) : option);
   }
   return withCommonOptions(command).addHelpText('after', `${EXIT_STATUSES}\nExample:\n  ${example}\n`);

@@ -1,15 +1,10 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdir, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { parseVmId, type VmId } from '@sekimori/guest-state';
 import { expectOk } from '@sekimori/result';
-import { privateFolder, readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
+import { readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-
-const Process = Type.Object(
-  { pid: Type.Integer({ minimum: 1 }), startTime: Type.String({ pattern: '^[0-9]{1,20}$' }) },
-  { additionalProperties: false },
-);
 
 /** What an agent must know of a VM that an agent before it started. Nothing in it is secret. */
 const RunRecord = Type.Object(
@@ -21,23 +16,42 @@ const RunRecord = Type.Object(
     generation: Type.String({ pattern: '^[0-9]{1,20}$' }),
     uid: Type.Integer({ minimum: 0 }),
     startedAt: Type.String(),
-    qemu: Process,
-    /** The descriptor of the NVRAM in QEMU: /proc/PID/fd/N. */
-    nvram: Type.Integer({ minimum: 0 }),
+    /** swtpm's process, once it runs. It ends with QEMU. */
+    swtpm: Type.Optional(Type.Integer({ minimum: 2 })),
   },
   { additionalProperties: false },
 );
 export type RunRecord = Omit<Static<typeof RunRecord>, 'version'>;
 
-/** The folder of one running VM: record and sockets. Its name is the VM's id, shortened for the sake of socket paths. */
+/** The folder of one running VM. Its name is the VM's id, shortened for the sake of socket paths. */
 export function runFolderOf(runFolder: string, vmId: VmId): string {
   return join(runFolder, vmId.replaceAll('-', '').slice(-16));
 }
 
+export const runPaths = (folder: string) => ({
+  record: join(folder, 'run.json'),
+  /** The agent's and QEMU's own: nobody else comes here. */
+  machine: join(folder, 'qemu'),
+  /** Of the user that swtpm runs as, for its socket. */
+  vtpm: join(folder, 'vtpm'),
+});
+
+/**
+ * Makes it anew. The folder itself is only passed through (0711), by a swtpm that must reach its own part; nobody can list it or write to
+ * it.
+ */
+export async function makeRunFolder(folder: string, uid: number | undefined): Promise<void> {
+  const { machine, vtpm } = runPaths(folder);
+  await mkdir(dirname(folder), { recursive: true, mode: 0o711 });
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { mode: 0o711 });
+  for (const own of [machine, vtpm]) await mkdir(own, { mode: 0o700 });
+  if (uid !== undefined) await chown(vtpm, uid, uid);
+}
+
 export async function writeRunRecord(folder: string, record: RunRecord): Promise<void> {
-  expectOk(await privateFolder(folder));
   const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, ...record })}\n`);
-  expectOk(await writePrivateFile(join(folder, 'run.json'), bytes, { replace: true }));
+  expectOk(await writePrivateFile(runPaths(folder).record, bytes, { replace: true }));
 }
 
 /** Those that were running when an agent looked last, with the folder of each. */
@@ -47,7 +61,7 @@ export async function runRecords(
   const names = await readdir(runFolder).catch(() => []);
   const found = [];
   for (const name of names) {
-    const bytes = await readPrivateFile(join(runFolder, name, 'run.json'));
+    const bytes = await readPrivateFile(runPaths(join(runFolder, name)).record);
     const value = bytes.ok ? bytes.value.use(readJson) : bytes;
     if (!value.ok || !Value.Check(RunRecord, value.value)) continue;
     const { version: _, ...record } = value.value;

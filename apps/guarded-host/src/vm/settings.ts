@@ -19,13 +19,18 @@ export const VmSettings = Type.Object(
       default: ['/var/lib/sekimori-vms'],
       description: 'where VM folders lie, on the VMs’ storage; the first one takes new VMs',
     }),
-    runFolder: FilePath({ default: '/run/sekimori-host/vms', description: 'sockets of running VMs; in memory' }),
-    guardians: FilePath({
-      default: '/var/lib/sekimori/guardians',
-      description: "the guardians of 'sekimori guardian': owners for shielding, and in local mode for starting",
-    }),
+    runFolder: FilePath({ default: '/run/sekimori-vms', description: 'sockets of running VMs; in memory' }),
+    guardians: Type.Optional(
+      FilePath({
+        description: "the guardians of 'sekimori guardian'; its own place where nothing is said",
+      }),
+    ),
     /** Each running VM has a user id of its own from here on; nobody else may have it. */
     uidBase: Type.Integer({ minimum: 1000, maximum: 2_000_000_000, default: 1_900_000_000 }),
+    insecureSameUser: Type.Boolean({
+      default: false,
+      description: 'an agent that is not root runs shielded VMs under its own user, whose other programs can read them',
+    }),
     leaseSeconds: Type.Number({
       minimum: 1,
       maximum: 3600,

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import {
-  parseVmId,
   sealGuestState,
   securityPolicyHash,
   signSecurityPolicy,
@@ -17,14 +16,15 @@ import { writePem } from '@sekimori/pki';
 import { createOuterDisk } from '@sekimori/qemu';
 import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
 import { syncFolder, writePrivateFile } from '@sekimori/service-kit/program';
+import { lockFile } from '../flock.ts';
 import { addBootPolicy, type BootPolicy, encryptGuestDisk, sealRecovery } from '../guest-disk/index.ts';
 import { type ManufacturedVirtualTpm, manufactureVirtualTpm, withVirtualTpm } from '../vtpm/index.ts';
 import { checkDefinition } from './definition/check.ts';
 import type { VmDefinition, VmDisk } from './definition/schema.ts';
 import { claim, type Claimant, releaseClaim } from './folder/claim.ts';
 import { addGeneration, generationsOf } from './folder/generations.ts';
-import { diskPath, vmPaths } from './folder/layout.ts';
-import { takeStorageLock } from './folder/lock.ts';
+import { vmPaths } from './folder/layout.ts';
+import { placeOf } from './disks.ts';
 import { definitionIn } from './unlock.ts';
 
 export interface ShieldOptions {
@@ -54,9 +54,7 @@ export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonl
   const { folder, progress } = options;
   const read = await definitionIn(folder);
   if (!read.ok) return read;
-  const { definition } = read.value;
-  const vmId = parseVmId(definition.id);
-  if (!vmId) throw new Error('the schema lets UUIDs pass alone');
+  const { definition, vmId } = read.value;
   const policy = policyOf(definition, vmId);
   if (definition.security === 'shielded' && !definition.firmware.secureBoot)
     return fail(
@@ -65,7 +63,7 @@ export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonl
     );
   const allowed = checkDefinition(read.value, policy);
   if (!allowed.ok) return allowed;
-  const lock = await takeStorageLock(folder);
+  const lock = await lockFile(vmPaths(folder).lock);
   if (!lock) return fail('vm-locked', 'somebody works on this VM');
   const { shielding } = vmPaths(folder);
   try {
@@ -93,7 +91,7 @@ export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonl
     await releaseClaim(folder, claimed.value);
     return ok({ vmId });
   } finally {
-    await lock.release();
+    await lock.close();
   }
 }
 
@@ -110,8 +108,8 @@ async function readyFor(options: ShieldOptions, definition: VmDefinition): Promi
   const isRetry = await exists(shielding);
   await rm(shielding, { recursive: true, force: true });
   for (const disk of definition.disks) {
-    const { name, file } = disk;
-    const target = diskPath(folder, file);
+    const { name } = disk;
+    const target = placeOf(folder, disk);
     await rm(staged(folder, disk), { force: true });
     const source = sources.get(name);
     if (source === undefined) return fail('vm-disk-source', `no image is given for the disk ${name}`);
@@ -196,13 +194,13 @@ async function putInPlace(
   vtpm: ManufacturedVirtualTpm,
 ): Promise<void> {
   const paths = vmPaths(folder);
-  for (const disk of definition.disks) await rename(staged(folder, disk), diskPath(folder, disk.file));
+  for (const disk of definition.disks) await rename(staged(folder, disk), placeOf(folder, disk));
   await rename(join(paths.shielding, 'recovery'), paths.recovery);
   const { endorsementAuthority, endorsementCertificates: ek } = vtpm;
   const pem = [ek.rsa2048, ek.eccP384, endorsementAuthority].map((der) => writePem('CERTIFICATE', der)).join('');
   expectOk(await writePrivateFile(paths.vtpmCertificates, new TextEncoder().encode(pem), { replace: true }));
   expectOk(await writePrivateFile(paths.securityPolicy, new TextEncoder().encode(policyText), { replace: true }));
-  for (const parent of new Set(definition.disks.map(({ file }) => dirname(diskPath(folder, file)))))
+  for (const parent of new Set(definition.disks.map((disk) => dirname(placeOf(folder, disk)))))
     await syncFolder(parent);
   await syncFolder(folder);
 }
@@ -229,8 +227,8 @@ async function protect(
 }
 
 /** Where a disk grows: beside its place, so that it gets there by renaming. */
-function staged(folder: string, { file }: VmDisk): string {
-  return `${diskPath(folder, file)}.shielding`;
+function staged(folder: string, disk: VmDisk): string {
+  return `${placeOf(folder, disk)}.shielding`;
 }
 
 function sourceOf({ sources }: ShieldOptions, { name }: VmDisk): string {

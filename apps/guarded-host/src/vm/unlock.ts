@@ -4,7 +4,6 @@ import {
   type GuestState,
   isPolicyOf,
   openGuestState,
-  parseVmId,
   type SecurityPolicy,
   verifySecurityPolicy,
   type VmId,
@@ -68,9 +67,7 @@ export async function knownVm(crypto: Crypto, folder: string): Promise<Result<Kn
   if (!policy.ok) return policy;
   const allowed = checkDefinition(read.value, policy.value);
   if (!allowed.ok) return allowed;
-  const { definition } = read.value;
-  const vmId = parseVmId(definition.id);
-  if (!vmId) throw new Error('the schema lets UUIDs pass alone');
+  const { definition, vmId } = read.value;
   return ok({ folder, vmId, definition, policy: policy.value, policyText, pairs, newest });
 }
 

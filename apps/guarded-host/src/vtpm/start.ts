@@ -40,8 +40,8 @@ export async function startVirtualTpm(options: {
   const { stateDir, stateKey, controlSocket, uid, logFile } = options;
   if (Buffer.byteLength(controlSocket) >= MAX_SOCKET_PATH)
     return fail('vtpm-start-failed', `too long for a socket: ${controlSocket}`);
-  const comma = [stateDir, controlSocket].find((path) => path.includes(','));
-  if (comma !== undefined) return fail('vtpm-start-failed', `swtpm takes no path with a comma: ${comma}`);
+  if (controlSocket.includes(','))
+    return fail('vtpm-start-failed', `swtpm takes no path with a comma: ${controlSocket}`);
   const there = await existingState(stateDir);
   if (!there.ok) return there;
   const given = uid === undefined ? ok(undefined) : await giveStateTo(stateDir, uid);
@@ -49,14 +49,15 @@ export async function startVirtualTpm(options: {
   await rm(controlSocket, { force: true });
   const program = [
     ['swtpm', 'socket', '--tpm2', '--terminate'],
-    ['--tpmstate', `dir=${stateDir},mode=0600`],
+    // Where it stands: the way there leads through folders that are closed to its user.
+    ['--tpmstate', 'dir=.,mode=0600'],
     ['--ctrl', `type=unixio,path=${controlSocket},mode=0600`],
     ['--seccomp', 'action=kill'],
     stateKeyArguments('swtpm', stateKey),
   ].flat();
   const log = await open(logFile, 'a', 0o600);
   const child = spawn('sh', ['-c', WITHOUT_CORE, 'sh', ...program], {
-    cwd: '/',
+    cwd: stateDir,
     detached: true,
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
     stdio: ['ignore', log.fd, log.fd, 'pipe'],

@@ -1,7 +1,9 @@
 import { fromUtf8 } from '@sekimori/bytes';
+import { parseVmId, type VmId } from '@sekimori/guest-state';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { Value } from 'typebox/value';
 import { type Document, isNode, LineCounter, type Node, parseDocument } from 'yaml';
+import { diskPath } from '../folder/layout.ts';
 import { VmDefinition } from './schema.ts';
 
 const MAX_BYTES = 64 * 1024;
@@ -9,6 +11,8 @@ const MAX_BYTES = 64 * 1024;
 /** A definition with where each part of it stands, so that a message can name the line. */
 export interface ReadDefinition {
   readonly definition: VmDefinition;
+  /** The definition's `id`. */
+  readonly vmId: VmId;
   /** Of a path like ['disks', 0, 'mode']; where there is no such part, of the nearest one above it. From 1. */
   lineOf(path: readonly (string | number)[]): number;
 }
@@ -45,10 +49,15 @@ export function readVmDefinition(bytes: Uint8Array): Result<ReadDefinition, Faul
   const names = value.disks.map(({ name }) => name);
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
   if (twice >= 0) return invalid(lineOf(['disks', twice, 'name']), `two disks are named ${names[twice]}`);
+  const outside = value.disks.findIndex(({ file }) => diskPath('/vm', file) === undefined);
+  if (outside >= 0)
+    return invalid(lineOf(['disks', outside, 'file']), "a disk lies in the VM's folder, or is a device below /dev");
   const withoutTap = value.networks?.findIndex(({ type, tap }) => (type === 'tap') !== (tap !== undefined)) ?? -1;
   if (withoutTap >= 0)
     return invalid(lineOf(['networks', withoutTap]), "a network of type 'tap', and no other, names its tap device");
-  return ok({ definition: value, lineOf });
+  const vmId = parseVmId(value.id);
+  if (!vmId) throw new Error('the schema lets UUIDs pass alone');
+  return ok({ definition: value, vmId, lineOf });
 }
 
 function firstError(value: unknown): { readonly path: readonly (string | number)[]; readonly message: string } {

@@ -37,7 +37,7 @@ export type ClaimFault = Fault<'vm-held-elsewhere' | 'vm-fenced'>;
 export async function latestClaim(folder: string): Promise<Claim | undefined> {
   const { claims } = vmPaths(folder);
   const names = await readdir(claims).catch((error: unknown) => {
-    if ((error as { readonly code?: string }).code === 'ENOENT') return [];
+    if ((error as { readonly code?: string }).code === 'ENOENT') return [] as string[];
     throw error;
   });
   const generation = names.flatMap((name) => numberIn(name) ?? []).reduce((a, b) => (a > b ? a : b), 0n);

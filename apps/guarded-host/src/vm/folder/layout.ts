@@ -1,4 +1,4 @@
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, resolve, sep } from 'node:path';
 
 /** Where everything of a VM lies in its folder, on the VM's storage. docs/vm-folder.md. */
 export const vmPaths = (folder: string) => ({
@@ -38,7 +38,12 @@ export const generationPaths = (folder: string, generation: bigint) => {
   };
 };
 
-/** Where a disk of the definition lies: its file is relative to the VM's folder. */
-export function diskPath(folder: string, file: string): string {
-  return isAbsolute(file) ? file : resolve(folder, file);
+/**
+ * Where a disk of the definition lies: inside the VM's folder, or a device. Undefined for any other place: a definition lies on storage that
+ * the host does not trust, and must not have it hand over files of its own.
+ */
+export function diskPath(folder: string, file: string): string | undefined {
+  if (isAbsolute(file)) return resolve(file).startsWith(`${sep}dev${sep}`) ? resolve(file) : undefined;
+  const path = resolve(folder, file);
+  return path.startsWith(`${resolve(folder)}${sep}`) ? path : undefined;
 }

@@ -1,0 +1,41 @@
+import { ok } from '@sekimori/result';
+import type { HostSettings } from '../../../config.ts';
+import { vmRoutes } from '../../../vm/api.ts';
+import type { CommandResult, Invocation } from '../../command.ts';
+import { table } from '../../table.ts';
+import { theAgent } from './agent.ts';
+
+export async function listAction(settings: HostSettings): Promise<CommandResult> {
+  const agent = await theAgent(settings);
+  if (!agent.ok) return agent;
+  const listed = await agent.value.call(vmRoutes.list);
+  if (!listed.ok) return listed;
+  const lines = listed.value.vms.map(({ name, state, security, host, folder }) =>
+    [name, host === undefined ? state : `${state}: ${host}`, security ?? '', folder].join('  '),
+  );
+  return ok({ document: listed.value, lines });
+}
+
+export async function showAction(settings: HostSettings, { args: [name = ''] }: Invocation): Promise<CommandResult> {
+  const agent = await theAgent(settings);
+  if (!agent.ok) return agent;
+  const shown = await agent.value.call(vmRoutes.show, { params: { name } });
+  if (!shown.ok) return shown;
+  const { state, host, security, folder, id, generation, startedAt, pid, guest, sockets } = shown.value;
+  return ok({
+    document: shown.value,
+    lines: table({
+      vm: name,
+      state: host === undefined ? state : `${state}: ${host}`,
+      'security policy': security,
+      id,
+      folder,
+      generation,
+      since: startedAt,
+      pid: pid === undefined ? undefined : `${pid}`,
+      guest: guest && `${guest.state}${guest.asksForRecovery ? ', asks its owner for recovery' : ''}`,
+      'the guest says': guest && guest.notes.length > 0 ? guest.notes.join('; ') : undefined,
+      ...sockets,
+    }),
+  });
+}

@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import { fromBase64Url, toBase64Url, toHex } from '@sekimori/bytes';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { ok } from '@sekimori/result';
+import { writePrivateFile } from '@sekimori/service-kit/program';
+import type { HostSettings } from '../../../config.ts';
+import { answerRecovery, openRecovery, openRecoveryRequest, signBootPolicy } from '../../../guest-disk/index.ts';
+import { vmRoutes } from '../../../vm/api.ts';
+import { findVm } from '../../../vm/find.ts';
+import { vmPaths } from '../../../vm/folder/layout.ts';
+import { definitionIn } from '../../../vm/unlock.ts';
+import type { CommandResult, Invocation } from '../../command.ts';
+import { table } from '../../table.ts';
+import type { RecoverOptions, RecoveryAnswerOptions, RecoveryRequestOptions } from '../../vm.ts';
+import { theAgent } from './agent.ts';
+import { ownerNamed } from './owner.ts';
+
+export async function requestAction(
+  settings: HostSettings,
+  { args: [name = ''], options: { out } }: Invocation<RecoveryRequestOptions>,
+): Promise<CommandResult> {
+  const agent = await theAgent(settings);
+  if (!agent.ok) return agent;
+  const asked = await agent.value.call(vmRoutes.recoveryRequest, { params: { name } });
+  if (!asked.ok) return asked;
+  const written = await writePrivateFile(out, fromBase64Url(asked.value.request) ?? new Uint8Array(0));
+  if (!written.ok) return written;
+  return ok({
+    document: { name, file: out },
+    lines: [out],
+    next: 'its owner looks at it and answers: sekimori-host vm recover',
+  });
+}
+
+/** The owner's side; no agent, no service. */
+export async function recoverAction(
+  settings: HostSettings,
+  { args: [name = ''], options, env }: Invocation<RecoverOptions>,
+): Promise<CommandResult> {
+  const folder = await findVm(settings.vms.folders, name);
+  if (!folder.ok) return folder;
+  const read = await definitionIn(folder.value);
+  if (!read.ok) return read;
+  const owner = await ownerNamed(settings, env, options.owner);
+  if (!owner.ok) return owner;
+  const { vmId } = read.value;
+  const request = openRecoveryRequest(crypto, await readFile(options.request), { owner: owner.value.guardian, vmId });
+  if (!request.ok) return request;
+  const pcrs = [...request.value.bootPcrs].map(([index, value]) => [`PCR ${index}`, toHex(value)] as const);
+  const shown = { vm: name, ...Object.fromEntries(pcrs) };
+  if (options.yes !== true)
+    return {
+      ok: false,
+      fault: {
+        code: 'not-confirmed',
+        detail: `nothing was answered. What asks has booted with ${pcrs.map(([pcr, value]) => `${pcr} ${value}`).join(', ')}`,
+        hint: 'compare it with what you know; if it is good, add --yes',
+      },
+    };
+  const recovery = await openRecovery(crypto, owner.value, vmId, await readFile(vmPaths(folder.value).recovery));
+  if (!recovery.ok) return recovery;
+  const bootPolicy = options.approve
+    ? await signBootPolicy(crypto, owner.value, {
+        vmId,
+        label: `recovered ${new Date().toISOString()}`,
+        pcrs: request.value.bootPcrs,
+      })
+    : undefined;
+  const answer = answerRecovery(crypto, request.value, recovery.value.recoveryKey, bootPolicy ? { bootPolicy } : {});
+  for (const secret of [recovery.value.recoveryKey, recovery.value.ownerAuth]) secret.wipe();
+  if (!answer.ok) return answer;
+  const written = await writePrivateFile(options.out, answer.value);
+  if (!written.ok) return written;
+  return ok({ document: { ...shown, file: options.out }, lines: [...table(shown), options.out] });
+}
+
+export async function answerAction(
+  settings: HostSettings,
+  { args: [name = ''], options: { file } }: Invocation<RecoveryAnswerOptions>,
+): Promise<CommandResult> {
+  const agent = await theAgent(settings);
+  if (!agent.ok) return agent;
+  const body = { answer: toBase64Url(await readFile(file)) };
+  const given = await agent.value.call(vmRoutes.recoveryAnswer, { params: { name }, body });
+  return given.ok ? ok({ document: { name }, lines: [`${name} has its answer`] }) : given;
+}

@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises';
+import { guardianNamed } from '@sekimori/guardian-files';
+import type { Guardian } from '@sekimori/key-protector';
+import { ok, type Result } from '@sekimori/result';
+import type { HostSettings } from '../../../config.ts';
+import { type BootPolicy, readBootPolicy } from '../../../guest-disk/index.ts';
+import { claimantOfThisMachine } from '../../../vm/claimant.ts';
+import { findVm } from '../../../vm/find.ts';
+import { guardiansFolder } from '../../../vm/open.ts';
+import { shieldVm } from '../../../vm/shield.ts';
+import { learnBootPolicy } from '../../../vm/trial.ts';
+import { definitionIn } from '../../../vm/unlock.ts';
+import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
+import { PROGRAM } from '../../name.ts';
+import type { ShieldOptions } from '../../vm.ts';
+import { assignments } from './assignments.ts';
+import { ownerNamed } from './owner.ts';
+
+export async function shieldAction(
+  settings: HostSettings,
+  { args: [name = ''], options, env }: Invocation<ShieldOptions>,
+): Promise<CommandResult> {
+  const folder = await findVm(settings.vms.folders, name);
+  if (!folder.ok) return folder;
+  const read = await definitionIn(folder.value);
+  if (!read.ok) return read;
+  const owner = await ownerNamed(settings, env, options.owner);
+  if (!owner.ok) return owner;
+  const guardians = await guardiansNamed(settings, env, options.guardian ?? []);
+  if (!guardians.ok) return guardians;
+  const sources = assignments('--disk', options.disk);
+  if (!sources.ok) return sources;
+  const bootPolicies = await bootPoliciesIn(options.bootPolicy ?? []);
+  if (!bootPolicies.ok) return bootPolicies;
+  const { secureBoot } = read.value.definition.firmware;
+  const variables = options.nvram ?? settings.vms.firmware[secureBoot ? 'secureBoot' : 'plain'].variables;
+  const nvram = Uint8Array.from(await readFile(variables));
+  const at = new Date();
+  const shielded = await shieldVm({
+    folder: folder.value,
+    owner: owner.value,
+    guardians: guardians.value,
+    sources: sources.value,
+    nvram,
+    bootPolicies: bootPolicies.value,
+    ...(options.trial && {
+      learnBoot: (definition, bootDisk) =>
+        learnBootPolicy(owner.value, `shielded ${at.toISOString()}`, {
+          settings: settings.vms,
+          definition,
+          vmId: read.value.vmId,
+          bootDisk,
+          nvram,
+          uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
+        }),
+    }),
+    claimant: await claimantOfThisMachine(),
+    at,
+    progress: (step) => void process.stderr.write(`${PROGRAM}: ${step}\n`),
+  });
+  if (!shielded.ok) return shielded;
+  const { fingerprint } = owner.value.guardian;
+  return ok({
+    document: {
+      name,
+      folder: folder.value,
+      id: shielded.value.vmId,
+      owner: fingerprint,
+      guardians: guardians.value.map((each) => each.fingerprint),
+    },
+    lines: [`${name} is shielded`, `owner ${options.owner}, ${fingerprint}`],
+    next: `the images it was made from are still in clear; the folder ${folder.value} may go to the fabric`,
+  });
+}
+
+async function guardiansNamed(
+  settings: HostSettings,
+  env: Invocation['env'],
+  names: readonly string[],
+): Promise<Result<readonly Guardian[], CommandFault>> {
+  const found: Guardian[] = [];
+  for (const name of names) {
+    const known = await guardianNamed(guardiansFolder(settings, env), name);
+    if (!known.ok) return known;
+    found.push(known.value.guardian);
+  }
+  return ok(found);
+}
+
+export async function bootPoliciesIn(files: readonly string[]): Promise<Result<readonly BootPolicy[], CommandFault>> {
+  const found: BootPolicy[] = [];
+  for (const file of files) {
+    const policy = readBootPolicy(await readFile(file));
+    if (!policy.ok) return { ok: false, fault: { ...policy.fault, detail: `${file}: ${policy.fault.detail}` } };
+    found.push(policy.value);
+  }
+  return ok(found);
+}

@@ -1,0 +1,207 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { VmId } from '@sekimori/guest-state';
+import type { Exit, RunningMachine, Stopped } from '@sekimori/qemu';
+import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
+import { type GuestMessage, talkToGuest } from '../guest-disk/index.ts';
+import type { GuestReport } from './api.ts';
+import { beat, releaseClaim, stillOurs } from './folder/claim.ts';
+import type { ReleaseKeys } from './keys.ts';
+import { VARIABLES } from './machine.ts';
+import { contentOf } from './memory.ts';
+import type { NvramKeeper } from './reseal.ts';
+import { removeRunFolder } from './run-record.ts';
+
+const MAX_NVRAM = 4 * 1024 * 1024;
+const MAX_NOTES = 50;
+
+export interface RunningVmParts {
+  readonly name: string;
+  readonly vmId: VmId;
+  readonly folder: string;
+  readonly generation: bigint;
+  readonly startedAt: string;
+  readonly runFolder: string;
+  readonly machine: RunningMachine;
+  readonly keeper: NvramKeeper;
+  readonly port: Duplex;
+  /** Of the agent that started it; one after it reads through QEMU's own descriptor. */
+  readonly nvram?: FileHandle;
+  /** Lets go of the storage's lock; QEMU has it too. */
+  readonly unlock?: () => Promise<void>;
+}
+
+/**
+ * One VM that runs: shows others that it lives, keeps its NVRAM, and ends it where another host has it. `onEnd` is told once, when nothing
+ * of it is left.
+ */
+export class RunningVm {
+  readonly parts: RunningVmParts;
+  readonly ended: Promise<{ readonly exit: Exit; readonly fenced: boolean }>;
+  readonly #release: ReleaseKeys;
+  readonly #leaseMillis: number;
+  readonly #log: (event: string, detail: object) => void;
+  readonly #watching = new AbortController();
+  #guest: GuestReport = { state: 'unknown', notes: [], asksForRecovery: false };
+  #recovery: { readonly request: Uint8Array; readonly answer: (answer: Uint8Array | undefined) => void } | undefined;
+  #fenced = false;
+  #detached = false;
+
+  constructor(
+    parts: RunningVmParts,
+    options: {
+      readonly release: ReleaseKeys;
+      readonly leaseMillis: number;
+      readonly log: (event: string, detail: object) => void;
+    },
+  ) {
+    this.parts = parts;
+    this.#release = options.release;
+    this.#leaseMillis = options.leaseMillis;
+    this.#log = options.log;
+    this.ended = this.#untilItEnds();
+    void this.#watch();
+    void this.#listen();
+  }
+
+  get guest(): GuestReport {
+    return this.#guest;
+  }
+
+  /** Ends it, in order where the guest does as it is told within the grace. */
+  async stop(graceMillis: number): Promise<Pick<Stopped, 'how'>> {
+    const { how } = await this.parts.machine.stop({ graceMillis });
+    await this.ended;
+    return { how };
+  }
+
+  /** What the guest asks its owner; undefined where it asks nothing. */
+  get recoveryRequest(): Uint8Array | undefined {
+    return this.#recovery?.request;
+  }
+
+  /** `vm-asks-nothing`: it does not wait for one. */
+  answerRecovery(answer: Uint8Array): Result<void, Fault<'vm-asks-nothing'>> {
+    if (!this.#recovery) return fail('vm-asks-nothing', 'the guest does not ask for recovery');
+    this.#recovery.answer(answer);
+    return ok(undefined);
+  }
+
+  /** Lets go of it: the VM runs on, and the next agent takes it up. */
+  async detach(): Promise<void> {
+    this.#detached = true;
+    this.#watching.abort();
+    await this.#keepNvram();
+    this.parts.machine.detach();
+    this.parts.port.destroy();
+    await this.#letGo();
+  }
+
+  async #untilItEnds(): Promise<{ readonly exit: Exit; readonly fenced: boolean }> {
+    const exit = await this.parts.machine.exited;
+    if (this.#detached) return { exit, fenced: this.#fenced };
+    this.#watching.abort();
+    this.parts.port.destroy();
+    const { folder, generation, runFolder, name } = this.parts;
+    if (!this.#fenced) {
+      await this.#keepNvram();
+      await releaseClaim(folder, generation).catch((error: unknown) =>
+        this.#log('the claim was not given back', { vm: name, error: String(error) }),
+      );
+    }
+    await this.#letGo();
+    await removeRunFolder(runFolder);
+    this.#log('ended', { vm: name, code: exit.code, signal: exit.signal, fenced: this.#fenced });
+    return { exit, fenced: this.#fenced };
+  }
+
+  async #letGo(): Promise<void> {
+    this.parts.keeper.close();
+    await this.parts.nvram?.close();
+    await this.parts.unlock?.();
+  }
+
+  /**
+   * Several times within a lease: a beat, so that nobody takes this VM for dead, and a look whether somebody did. A host that cannot reach
+   * the storage for most of a lease ends the VM, before another may start it.
+   */
+  async #watch(): Promise<void> {
+    const { folder, generation, name } = this.parts;
+    let last = performance.now();
+    while (!this.#watching.signal.aborted) {
+      await sleep(this.#leaseMillis / 6, undefined, { signal: this.#watching.signal, ref: false }).catch(() => {});
+      if (this.#watching.signal.aborted) return;
+      try {
+        const ours = await stillOurs(folder, generation);
+        if (!ours.ok) return await this.#fence(ours.fault.detail);
+        await beat(folder, generation);
+        last = performance.now();
+      } catch (error) {
+        this.#log('the storage does not answer', { vm: name, error: String(error) });
+        if (performance.now() - last > (this.#leaseMillis * 2) / 3)
+          return this.#fence('the storage did not answer for most of a lease');
+      }
+      await this.#keepNvram();
+    }
+  }
+
+  async #fence(why: string): Promise<void> {
+    this.#fenced = true;
+    this.#log('fenced', { vm: this.parts.name, why });
+    await this.parts.machine.stop({ graceMillis: 0 });
+  }
+
+  async #keepNvram(): Promise<void> {
+    const { nvram, name } = this.parts;
+    try {
+      const content = nvram ? await contentOf(nvram, MAX_NVRAM) : await this.#nvramOfQemu();
+      const kept = content && (await this.parts.keeper.keep(content, this.#release));
+      if (kept && !kept.ok) this.#log('NVRAM not kept', { vm: name, fault: describeFault(kept.fault) });
+    } catch (error) {
+      this.#log('NVRAM not kept', { vm: name, error: String(error) });
+    }
+  }
+
+  /** Undefined once QEMU is gone: an agent that did not start it has no descriptor of its own. */
+  async #nvramOfQemu(): Promise<Uint8Array | undefined> {
+    const path = await this.parts.machine.descriptorPath(VARIABLES);
+    if (!path.ok) return undefined;
+    const file = await open(path.value, 'r');
+    try {
+      return await contentOf(file, MAX_NVRAM);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const outcome = await talkToGuest(this.parts.port, {
+      mode: 'boot',
+      onMessage: (message) => this.#hear(message),
+      recover: (request) =>
+        new Promise((answer) => {
+          this.#recovery = {
+            request,
+            answer: (bytes) => {
+              this.#recovery = undefined;
+              this.#guest = { ...this.#guest, asksForRecovery: false };
+              answer(bytes);
+            },
+          };
+          this.#guest = { ...this.#guest, asksForRecovery: true };
+        }),
+    });
+    if (outcome.ok && outcome.value.type !== 'trial') this.#guest = { ...this.#guest, state: outcome.value.type };
+  }
+
+  #hear(message: GuestMessage): void {
+    if (message.type === 'note') this.#note(message.text);
+    else if (message.type === 'disk')
+      this.#note(`disk ${message.disk} ${message.state}${message.reason === '' ? '' : `: ${message.reason}`}`);
+  }
+
+  #note(text: string): void {
+    this.#guest = { ...this.#guest, notes: [...this.#guest.notes, text].slice(-MAX_NOTES) };
+  }
+}

@@ -1,0 +1,265 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { Secret } from '@sekimori/crypto-core';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import { sealGuestState, wipeGuestState } from '@sekimori/guest-state';
+import { launchQemu, type RunningMachine } from '@sekimori/qemu';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { lockFile } from '../flock.ts';
+import { startVirtualTpm, type VirtualTpm } from '../vtpm/index.ts';
+import { openDisk } from './disks.ts';
+import { claim, type Claimant, latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
+import { addGeneration } from './folder/generations.ts';
+import { generationPaths, vmPaths } from './folder/layout.ts';
+import type { ReleaseKeys } from './keys.ts';
+import { CODE, machineOf, socketsIn, VARIABLES } from './machine.ts';
+import { mayBeSwapped, memoryFile } from './memory.ts';
+import { NvramKeeper } from './reseal.ts';
+import { makeRunFolder, removeRunFolder, runFolderOf, runPaths, writeRunRecord } from './run-record.ts';
+import type { VmSettings } from './settings.ts';
+import { type KnownVm, knownVm, unlock } from './unlock.ts';
+
+export interface StartPorts {
+  readonly settings: VmSettings;
+  readonly claimant: Claimant;
+  readonly release: ReleaseKeys;
+  readonly now: () => Date;
+}
+
+/** How long each part of a start took, in milliseconds, in order. */
+export type Phases = readonly { readonly phase: StartPhase; readonly millis: number }[];
+export type StartPhase = 'check' | 'lock' | 'release' | 'seal' | 'vtpm' | 'qemu';
+
+/** A VM that runs, as the agent that started it has it. */
+export interface StartedVm {
+  readonly vm: KnownVm;
+  readonly generation: bigint;
+  readonly machine: RunningMachine;
+  readonly runFolder: string;
+  readonly lock: FileHandle;
+  readonly keeper: NvramKeeper;
+  /** The firmware's variables as they are now. */
+  readonly nvram: FileHandle;
+  /** The guest's port. */
+  readonly port: Duplex;
+  /** The last known good pair was taken: the newest did not open. */
+  readonly usedLastKnownGood: boolean;
+  readonly traceId?: string;
+  readonly phases: Phases;
+}
+
+/**
+ * Starts a VM: the definition is judged by the owner's policy, the VM claimed, its protector opened and rolled, its state sealed anew and
+ * written, and only then do swtpm and QEMU run. Faults: of `knownVm`, `claim`, the release, `unlock`; `vm-locked`, `vm-swap`, and those
+ * of swtpm and QEMU. A failure leaves the VM as it was, or one generation further; both start.
+ */
+export async function startVm(
+  ports: StartPorts,
+  options: { readonly folder: string; readonly uid: number | undefined; readonly fenced: boolean },
+): Promise<Result<StartedVm, Fault>> {
+  const { folder } = options;
+  const phases = new PhaseClock();
+  const known = await knownVm(crypto, folder);
+  if (!known.ok) return known;
+  const vm = known.value;
+  if (vm.policy.level === 'shielded' && (await mayBeSwapped()))
+    return fail('vm-swap', 'this host may write its memory to a swap device: no shielded VM starts here');
+  phases.end('check');
+  const lock = await lockFile(vmPaths(folder).lock);
+  if (!lock) {
+    const holder = await latestClaim(folder);
+    return fail('vm-locked', `it runs already${holder ? ` on ${holder.host}, since ${holder.at}` : ''}`);
+  }
+  const started = await claimAndStart(ports, options, { vm, lock, phases }).catch(async (error: unknown) => {
+    await lock.close();
+    throw error;
+  });
+  if (!started.ok) await lock.close();
+  return started;
+}
+
+interface Held {
+  readonly vm: KnownVm;
+  readonly lock: FileHandle;
+  readonly phases: PhaseClock;
+}
+
+async function claimAndStart(
+  ports: StartPorts,
+  options: { readonly folder: string; readonly uid: number | undefined; readonly fenced: boolean },
+  held: Held,
+): Promise<Result<StartedVm, Fault>> {
+  const { vm, phases } = held;
+  const { settings, claimant, now } = ports;
+  const leaseMillis = settings.leaseSeconds * 1000;
+  const claimed = await claim(vm.folder, claimant, {
+    atLeast: vm.newest,
+    fenced: options.fenced,
+    leaseMillis,
+    at: now(),
+  });
+  if (!claimed.ok) return claimed;
+  phases.end('lock');
+  const generation = claimed.value;
+  const runFolder = runFolderOf(settings.runFolder, vm.vmId);
+  await makeRunFolder(runFolder, options.uid);
+  const started = await nextGeneration(ports, options, { ...held, generation, runFolder });
+  if (!started.ok) {
+    await removeRunFolder(runFolder);
+    await releaseClaim(vm.folder, generation);
+  }
+  return started;
+}
+
+interface Claimed extends Held {
+  readonly generation: bigint;
+  readonly runFolder: string;
+}
+
+/** The release, and the state sealed for the generation that is to run. */
+async function nextGeneration(
+  ports: StartPorts,
+  options: { readonly uid: number | undefined },
+  claimed: Claimed,
+): Promise<Result<StartedVm, Fault>> {
+  const { vm, generation, phases } = claimed;
+  const unlocked = await unlock(crypto, vm, ports.release);
+  if (!unlocked.ok) return unlocked;
+  const { state, released, from } = unlocked.value;
+  const { ingress, egress } = released.keys;
+  ingress.wipe();
+  phases.end('release');
+  try {
+    const guestState = sealGuestState(crypto, egress, { vmId: vm.vmId, generation }, state);
+    const vtpmFrom = generationPaths(vm.folder, vm.newest).vtpm;
+    await addGeneration(vm.folder, { generation, protector: released.egressProtector, guestState, vtpmFrom });
+    phases.end('seal');
+    const keeper = new NvramKeeper(
+      { folder: vm.folder, vmId: vm.vmId, generation },
+      { transportKey: egress, nvram: state.nvram },
+    );
+    const run = await runMachine(ports, options, claimed, state);
+    if (!run.ok) keeper.close();
+    if (!run.ok) return run;
+    const { traceId } = released;
+    return ok({
+      vm,
+      generation,
+      runFolder: claimed.runFolder,
+      lock: claimed.lock,
+      keeper,
+      ...run.value,
+      usedLastKnownGood: from !== vm.newest,
+      ...(traceId === undefined ? {} : { traceId }),
+      phases: phases.all,
+    });
+  } finally {
+    wipeGuestState(state);
+  }
+}
+
+interface Running {
+  readonly machine: RunningMachine;
+  readonly nvram: FileHandle;
+  readonly port: Duplex;
+}
+
+/** swtpm and QEMU, with their secrets through descriptors. */
+async function runMachine(
+  { settings, now }: StartPorts,
+  { uid }: { readonly uid: number | undefined },
+  { vm, generation, runFolder, lock, phases }: Claimed,
+  state: { readonly vtpmStateKey: Secret; readonly diskKeys: ReadonlyMap<string, Secret>; readonly nvram: Uint8Array },
+): Promise<Result<Running, Fault>> {
+  const { definition, folder, vmId } = vm;
+  const files = new Map<string, FileHandle>();
+  let vtpm: VirtualTpm | undefined;
+  const record = {
+    vmId,
+    name: basename(folder),
+    folder,
+    generation: `${generation}`,
+    uid: uid ?? 0,
+    startedAt: now().toISOString(),
+  };
+  const give = async (): Promise<Result<Running, Fault>> => {
+    const variables = await memoryFile(state.nvram);
+    if (!variables.ok) return variables;
+    const nvram = variables.value;
+    files.set(VARIABLES, nvram);
+    const { code } = settings.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'];
+    files.set(CODE, await open(code, 'r'));
+    for (const disk of definition.disks) {
+      const opened = await openDisk(folder, disk);
+      if (!opened.ok) return opened;
+      files.set(disk.name, opened.value);
+    }
+    await writeRunRecord(runFolder, record);
+    const started = await startVirtualTpm({
+      stateDir: generationPaths(folder, generation).vtpm,
+      stateKey: state.vtpmStateKey,
+      controlSocket: socketsIn(runFolder).vtpm,
+      ...(uid !== undefined && { uid }),
+      logFile: join(runFolder, 'swtpm.log'),
+    });
+    if (!started.ok) return started;
+    vtpm = started.value;
+    await writeRunRecord(runFolder, { ...record, swtpm: vtpm.pid });
+    phases.end('vtpm');
+    const ours = await stillOurs(folder, generation); // the last moment before anything writes to the disks
+    if (!ours.ok) return ours;
+    const launched = await launchQemu({
+      machine: machineOf(definition, runFolder, {
+        lockMemory: uid !== undefined && definition.security === 'shielded',
+      }),
+      runFolder: runPaths(runFolder).machine,
+      descriptors: new Map([...files].map(([id, file]) => [id, file.fd])),
+      secrets: new Map([...state.diskKeys].filter(([name]) => files.has(name))),
+      held: [lock.fd],
+      ...(uid === undefined ? { insecureSameUser: settings.insecureSameUser } : { identity: { uid, gid: uid } }),
+      outlive: true,
+      paused: true,
+    });
+    if (!launched.ok) return launched;
+    const machine = launched.value;
+    const port = connect(socketsIn(runFolder).guest);
+    await once(port, 'connect');
+    const resumed = await machine.resume();
+    if (!resumed.ok) {
+      await machine.stop({ graceMillis: 0 });
+      return resumed;
+    }
+    phases.end('qemu');
+    return ok({ machine, nvram, port });
+  };
+  // QEMU has descriptors of its own by now: ours would keep its locks on the images.
+  const closeFiles = async (all: boolean) => {
+    for (const [id, file] of files) if (all || id !== VARIABLES) await file.close();
+  };
+  let given: Result<Running, Fault> | undefined;
+  try {
+    given = await give();
+    return given;
+  } finally {
+    await closeFiles(given?.ok !== true);
+    if (given?.ok !== true) await vtpm?.stop();
+  }
+}
+
+class PhaseClock {
+  readonly #all: { readonly phase: StartPhase; readonly millis: number }[] = [];
+  #since = performance.now();
+
+  get all(): Phases {
+    return this.#all;
+  }
+
+  end(phase: StartPhase): void {
+    const now = performance.now();
+    this.#all.push({ phase, millis: Math.round((now - this.#since) * 10) / 10 });
+    this.#since = now;
+  }
+}

@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { open, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { toHex } from '@sekimori/bytes';
+import { Secret } from '@sekimori/crypto-core';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import type { VmId } from '@sekimori/guest-state';
+import type { GuardianKeys } from '@sekimori/key-protector';
+import { launchQemu } from '@sekimori/qemu';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { type BootPolicy, signBootPolicy, talkToGuest } from '../guest-disk/index.ts';
+import { manufactureTrialTpm, startVirtualTpm } from '../vtpm/index.ts';
+import type { VmDefinition } from './definition/schema.ts';
+import { CODE, machineOf, socketsIn, VARIABLES } from './machine.ts';
+import { memoryFile } from './memory.ts';
+import { makeRunFolder, runPaths } from './run-record.ts';
+import type { VmSettings } from './settings.ts';
+
+const LIMIT_MILLIS = 300_000;
+
+export interface Trial {
+  readonly settings: VmSettings;
+  readonly definition: VmDefinition;
+  readonly vmId: VmId;
+  /** The disk that it boots from, in clear. */
+  readonly bootDisk: string;
+  readonly nvram: Uint8Array;
+  readonly uid: number | undefined;
+}
+
+/**
+ * Boots once with a TPM that is thrown away and none of the VM's other disks, and asks the guest what its PCRs are: the owner approves a
+ * boot that was seen, not one that was computed. `trial-failed`: the guest did not tell; and faults of swtpm and QEMU.
+ */
+export async function trialBoot(trial: Trial): Promise<Result<ReadonlyMap<number, Uint8Array>, Fault>> {
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    return await bootOnce(trial, (step) => void undo.push(step));
+  } finally {
+    for (const step of undo.toReversed()) await step();
+  }
+}
+
+async function bootOnce(
+  trial: Trial,
+  atTheEnd: (step: () => Promise<unknown>) => void,
+): Promise<Result<ReadonlyMap<number, Uint8Array>, Fault>> {
+  const { settings, definition, uid } = trial;
+  const boot = definition.disks.find(({ mode }) => mode === 'boot');
+  if (!boot) return fail('trial-failed', 'the definition has no disk in mode boot');
+  const runFolder = join(settings.runFolder, `trial-${toHex(crypto.random(4))}`);
+  await makeRunFolder(runFolder, uid);
+  atTheEnd(() => rm(runFolder, { recursive: true, force: true }));
+  const [stateDir, stateKey] = [join(runFolder, 'state'), new Secret(crypto.random(32))];
+  const made = await manufactureTrialTpm({ stateDir, stateKey });
+  if (!made.ok) return made;
+  const { vtpm: controlSocket, guest } = socketsIn(runFolder);
+  const logFile = join(runFolder, 'swtpm.log');
+  const vtpm = await startVirtualTpm({ stateDir, stateKey, controlSocket, logFile, ...(uid !== undefined && { uid }) });
+  if (!vtpm.ok) return vtpm;
+  atTheEnd(() => vtpm.value.stop());
+  const nvram = await memoryFile(trial.nvram);
+  if (!nvram.ok) return nvram;
+  const code = await open(settings.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'].code, 'r');
+  const disk = await open(trial.bootDisk, 'r');
+  for (const file of [nvram.value, code, disk]) atTheEnd(() => file.close());
+  // Nobody is to look at it from outside, and it talks to nobody.
+  const { devices: _, networks: __, ...rest } = definition;
+  const launched = await launchQemu({
+    machine: machineOf({ ...rest, disks: [boot] }, runFolder, { lockMemory: false }),
+    runFolder: runPaths(runFolder).machine,
+    descriptors: new Map([
+      [VARIABLES, nvram.value.fd],
+      [CODE, code.fd],
+      [boot.name, disk.fd],
+    ]),
+    // Nothing in it is secret: it is the owner's own machine, and no disk but the clear one.
+    ...(uid === undefined ? { insecureSameUser: true } : { identity: { uid, gid: uid } }),
+    paused: true,
+  });
+  if (!launched.ok) return launched;
+  const machine = launched.value;
+  atTheEnd(() => machine.stop({ graceMillis: 0 }));
+  const port = connect(guest);
+  await once(port, 'connect');
+  const resumed = await machine.resume();
+  if (!resumed.ok) return resumed;
+  const late = setTimeout(() => port.destroy(), LIMIT_MILLIS);
+  const outcome = await talkToGuest(port, { mode: 'trial' });
+  clearTimeout(late);
+  port.destroy();
+  if (!outcome.ok) return fail('trial-failed', 'the guest did not tell its PCRs', { cause: outcome.fault });
+  return outcome.value.type === 'trial'
+    ? ok(outcome.value.pcrs)
+    : fail('trial-failed', 'the guest did not take part in a trial');
+}
+
+/** A trial boot whose result the owner signs. */
+export async function learnBootPolicy(
+  owner: GuardianKeys,
+  label: string,
+  trial: Trial,
+): Promise<Result<BootPolicy, Fault>> {
+  const pcrs = await trialBoot(trial);
+  if (!pcrs.ok) return pcrs;
+  return ok(await signBootPolicy(crypto, owner, { vmId: trial.vmId, label, pcrs: pcrs.value }));
+}

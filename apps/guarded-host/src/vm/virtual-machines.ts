@@ -1,0 +1,193 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { adoptQemu, discardQemu } from '@sekimori/qemu';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import type { StartReport, VmDetails, VmSummary } from './api.ts';
+import { allVms, findVm } from './find.ts';
+import { latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
+import { generationsOf } from './folder/generations.ts';
+import { socketsIn } from './machine.ts';
+import { NvramKeeper } from './reseal.ts';
+import { removeRunFolder, runPaths, runRecords } from './run-record.ts';
+import { RunningVm } from './running-vm.ts';
+import { type StartPorts, startVm } from './start.ts';
+import { definitionIn } from './unlock.ts';
+
+/** The VMs of one host. One agent has them; what they need to run on is with QEMU. */
+export class VirtualMachines {
+  readonly #ports: StartPorts & { readonly log: (event: string, detail: object) => void };
+  readonly #running = new Map<string, RunningVm>();
+  /** Names that are being started or stopped. */
+  readonly #busy = new Set<string>();
+
+  private constructor(ports: StartPorts & { readonly log: (event: string, detail: object) => void }) {
+    this.#ports = ports;
+  }
+
+  /** Takes up what an agent before left running, and clears away what has ended meanwhile. */
+  static async open(
+    ports: StartPorts & { readonly log: (event: string, detail: object) => void },
+  ): Promise<VirtualMachines> {
+    const machines = new VirtualMachines(ports);
+    for (const { runFolder, record } of await runRecords(ports.settings.runFolder))
+      await machines.#adopt(runFolder, record);
+    return machines;
+  }
+
+  async list(): Promise<readonly VmSummary[]> {
+    const found = await allVms(this.#ports.settings.folders);
+    return Promise.all(found.map(({ name, folder }) => this.#summary(name, folder)));
+  }
+
+  async show(name: string): Promise<Result<VmDetails, Fault>> {
+    const folder = await findVm(this.#ports.settings.folders, name);
+    if (!folder.ok) return folder;
+    const summary = await this.#summary(name, folder.value);
+    const read = await definitionIn(folder.value);
+    const running = this.#running.get(name);
+    const devices = read.ok ? read.value.definition.devices : undefined;
+    const known = read.ok ? { id: read.value.definition.id } : {};
+    if (!running) {
+      const [newest] = await generationsOf(folder.value);
+      return ok({ ...summary, ...known, ...(newest === undefined ? {} : { generation: `${newest}` }) });
+    }
+    const { generation, startedAt, machine, runFolder } = running.parts;
+    const { serial, console, guestAgent } = socketsIn(runFolder);
+    const sockets = {
+      ...(devices?.serial && { serial }),
+      ...(devices?.console && { console }),
+      ...(devices?.guestAgent && { guestAgent }),
+    };
+    const { pid } = machine.process;
+    return ok({ ...summary, ...known, generation: `${generation}`, startedAt, pid, guest: running.guest, sockets });
+  }
+
+  /** `vm-running`, `vm-busy`, and what `startVm` says. */
+  async start(name: string, options: { readonly fenced?: boolean } = {}): Promise<Result<StartReport, Fault>> {
+    const folder = await findVm(this.#ports.settings.folders, name);
+    if (!folder.ok) return folder;
+    if (this.#running.has(name)) return fail('vm-running', `${name} runs already`);
+    return this.#alone(name, async () => {
+      const uid = process.getuid?.() === 0 ? this.#freeUid() : undefined;
+      const started = await startVm(this.#ports, { folder: folder.value, uid, fenced: options.fenced === true });
+      if (!started.ok) return started;
+      const { vm, generation, machine, runFolder, keeper, port, nvram, lock, usedLastKnownGood, traceId, phases } =
+        started.value;
+      if (uid !== undefined) this.#uids.set(name, uid);
+      const startedAt = this.#ports.now().toISOString();
+      const { vmId } = vm;
+      const unlock = () => lock.close();
+      this.#keep({
+        name,
+        vmId,
+        folder: vm.folder,
+        generation,
+        startedAt,
+        runFolder,
+        machine,
+        keeper,
+        port,
+        nvram,
+        unlock,
+      });
+      const { pid } = machine.process;
+      this.#ports.log('started', { vm: name, generation: `${generation}`, pid, traceId, usedLastKnownGood });
+      const trace = traceId === undefined ? {} : { traceId };
+      return ok({ name, generation: `${generation}`, pid, usedLastKnownGood, ...trace, phases: [...phases] });
+    });
+  }
+
+  /** `vm-not-running`, `vm-busy`. */
+  async stop(
+    name: string,
+    options: { readonly graceSeconds: number },
+  ): Promise<Result<{ readonly how: string }, Fault>> {
+    const running = this.#running.get(name);
+    if (!running) return fail('vm-not-running', `${name} does not run on this host`);
+    return this.#alone(name, async () => ok(await running.stop(options.graceSeconds * 1000)));
+  }
+
+  running(name: string): RunningVm | undefined {
+    return this.#running.get(name);
+  }
+
+  /** Lets go of all of them; they run on. */
+  async close(): Promise<void> {
+    for (const vm of this.#running.values()) await vm.detach();
+    this.#running.clear();
+  }
+
+  readonly #uids = new Map<string, number>();
+
+  #freeUid(): number {
+    const used = new Set(this.#uids.values());
+    let uid = this.#ports.settings.uidBase;
+    while (used.has(uid)) uid++;
+    return uid;
+  }
+
+  async #alone<T>(name: string, work: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
+    if (this.#busy.has(name)) return fail('vm-busy', `${name} is being started or stopped`);
+    this.#busy.add(name);
+    try {
+      return await work();
+    } finally {
+      this.#busy.delete(name);
+    }
+  }
+
+  #keep(parts: ConstructorParameters<typeof RunningVm>[0]): void {
+    const { release, log, settings } = this.#ports;
+    const vm = new RunningVm(parts, { release, log, leaseMillis: settings.leaseSeconds * 1000 });
+    this.#running.set(parts.name, vm);
+    void vm.ended.then(() => {
+      if (this.#running.get(parts.name) !== vm) return;
+      this.#running.delete(parts.name);
+      this.#uids.delete(parts.name);
+    });
+  }
+
+  async #summary(name: string, folder: string): Promise<VmSummary> {
+    const read = await definitionIn(folder);
+    const security = read.ok ? { security: read.value.definition.security } : {};
+    if (this.#running.has(name)) return { name, folder, state: 'running', ...security };
+    if ((await generationsOf(folder).catch(() => [])).length === 0)
+      return { name, folder, state: 'not-shielded', ...security };
+    const claim = await latestClaim(folder).catch(() => undefined);
+    const isElsewhere = claim && !claim.released && claim.machine !== this.#ports.claimant.machine;
+    if (isElsewhere) return { name, folder, state: 'elsewhere', host: claim.host, ...security };
+    return { name, folder, state: 'stopped', ...security };
+  }
+
+  async #adopt(runFolder: string, record: Awaited<ReturnType<typeof runRecords>>[number]['record']): Promise<void> {
+    const { name, vmId, folder, uid, startedAt, swtpm } = record;
+    const generation = BigInt(record.generation);
+    const adopted = await adoptQemu({ runFolder: runPaths(runFolder).machine });
+    const ours = await stillOurs(folder, generation).catch(() => undefined); // storage that does not answer decides nothing yet
+    if (!adopted.ok || ours?.ok === false) {
+      if (adopted.ok) await adopted.value.stop({ graceMillis: 0 });
+      await discardQemu(runPaths(runFolder).machine);
+      if (swtpm !== undefined) await endSwtpm(swtpm, runFolder);
+      if (ours?.ok) await releaseClaim(folder, generation);
+      await removeRunFolder(runFolder);
+      this.#ports.log('had ended', { vm: name, generation: record.generation, fenced: ours?.ok === false });
+      return;
+    }
+    const machine = adopted.value;
+    await machine.resume(); // where the agent before ended between the two
+    const port = connect(socketsIn(runFolder).guest);
+    await once(port, 'connect').catch(() => {});
+    port.on('error', () => {});
+    this.#uids.set(name, uid);
+    const keeper = new NvramKeeper({ folder, vmId, generation });
+    this.#keep({ name, vmId, folder, generation, startedAt, runFolder, machine, keeper, port });
+    this.#ports.log('adopted', { vm: name, generation: record.generation, pid: machine.process.pid });
+  }
+}
+
+/** swtpm waits for QEMU for ever where QEMU never came: it is ended if it is still that one. */
+async function endSwtpm(pid: number, runFolder: string): Promise<void> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  if (command.includes('swtpm') && command.includes(runFolder)) process.kill(pid, 'SIGKILL');
+}
