@@ -4,6 +4,7 @@ export { checkMachine, type MachineFault } from './check-machine.ts';
 export { type ImageFault, inspectOuterDisk, inspectRawImage, type OuterDiskInfo } from './image.ts';
 export { launchQemu, type LaunchFault, type LaunchOptions } from './launch.ts';
 export { createBlankOuterDisk, createOuterDisk, opensWith, type OuterDiskFault } from './luks.ts';
+export { addOuterKey, keepOuterKey } from './luks-keys.ts';
 export { luksPassphrase } from './luks-passphrase.ts';
 export type {
   CacheMode,

@@ -3,6 +3,12 @@ import { connected } from './socket.ts';
 /** swtpm's control channel: command u32 and payload, answered by a result u32, big-endian; 0 is success. */
 const CMD_INIT = 2;
 const CMD_SHUTDOWN = 3;
+const CMD_GET_STATEBLOB = 12;
+const CMD_SET_STATEBLOB = 13;
+const PERMANENT = 1;
+const DECRYPTED = 1;
+/** What swtpm keeps of a TPM has a few kilobytes. */
+const MAX_STATE = 1024 * 1024;
 const ANSWER_TIMEOUT_MILLIS = 10_000;
 
 /** swtpm runs, but its state does not open: another key than it was written with, or a damaged file. */
@@ -25,17 +31,69 @@ export async function shutDownSwtpm(controlPath: string): Promise<void> {
   if (result !== 0) throw new Error(`swtpm answered 0x${result.toString(16)} to its shutdown`);
 }
 
+/** The permanent state of a TPM that runs, decrypted: whoever has it has the TPM. The caller wipes it. */
+export async function readSwtpmState(controlPath: string): Promise<Uint8Array> {
+  const answer = await exchange(controlPath, CMD_GET_STATEBLOB, u32s(DECRYPTED, PERMANENT, 0), (held) => {
+    if (held.byteLength < 4 || held.getUint32(0) !== 0) return 4;
+    if (held.byteLength < 16) return 16;
+    const [total, length] = [held.getUint32(8), held.getUint32(12)];
+    if (total !== length || length > MAX_STATE) throw new Error('swtpm gives its state in parts');
+    return 16 + length;
+  });
+  const result = new DataView(answer.buffer, answer.byteOffset).getUint32(0);
+  if (result !== 0) throw new SwtpmStateError(`swtpm does not give its state (0x${result.toString(16)})`);
+  return answer.subarray(16);
+}
+
+/** Hands a permanent state to a swtpm that was not powered on yet; `initializeSwtpm` then writes it, under this swtpm's own key. */
+export async function writeSwtpmState(controlPath: string, state: Uint8Array): Promise<void> {
+  const head = u32s(0, PERMANENT, state.length);
+  const payload = new Uint8Array(head.length + state.length);
+  payload.set(head);
+  payload.set(state, head.length);
+  const result = await request(controlPath, CMD_SET_STATEBLOB, payload);
+  payload.fill(0);
+  if (result !== 0) throw new SwtpmStateError(`swtpm does not take the state (0x${result.toString(16)})`);
+}
+
+function u32s(...values: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(4 * values.length);
+  const view = new DataView(bytes.buffer);
+  for (const [index, value] of values.entries()) view.setUint32(4 * index, value);
+  return bytes;
+}
+
 async function request(path: string, command: number, payload: Uint8Array): Promise<number> {
+  const answer = await exchange(path, command, payload, () => 4);
+  return new DataView(answer.buffer, answer.byteOffset).getUint32(0);
+}
+
+/** One command and its answer. `lengthOf` tells how long that is, as far as what has come says. */
+async function exchange(
+  path: string,
+  command: number,
+  payload: Uint8Array,
+  lengthOf: (held: DataView) => number,
+): Promise<Uint8Array> {
   const socket = await connected({ path });
   try {
-    return await new Promise<number>((resolve, reject) => {
-      const held: number[] = [];
+    return await new Promise<Uint8Array>((resolve, reject) => {
+      let held = new Uint8Array(0);
       socket.setTimeout(ANSWER_TIMEOUT_MILLIS, () => reject(new Error('swtpm did not answer on its control channel')));
       socket.on('error', reject);
       socket.on('close', () => reject(new Error('swtpm closed its control channel')));
       socket.on('data', (chunk: Uint8Array) => {
-        held.push(...chunk.subarray(0, 4 - held.length));
-        if (held.length === 4) resolve(new DataView(Uint8Array.from(held).buffer).getUint32(0));
+        const longer = new Uint8Array(held.length + chunk.length);
+        longer.set(held);
+        longer.set(chunk, held.length);
+        for (const old of [held, chunk]) old.fill(0);
+        held = longer;
+        try {
+          const length = lengthOf(new DataView(held.buffer));
+          if (held.length >= length) resolve(held.subarray(0, length));
+        } catch (error) {
+          reject(error as Error);
+        }
       });
       socket.write(Uint8Array.of(0, 0, 0, command, ...payload));
     });

@@ -16,6 +16,7 @@ import { initializeSwtpm, shutDownSwtpm, SwtpmStateError } from './swtpm-control
 
 export { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
 export { initializeSwtpm, SwtpmStateError } from './swtpm-control.ts';
+export { reencryptSwtpmState } from './swtpm-reencrypt.ts';
 export { createSwtpmState, type Manufactured, manufactureSwtpm } from './swtpm-setup.ts';
 
 const START_TIMEOUT_MILLIS = 10_000;

@@ -85,7 +85,9 @@ describe.skipIf(missing('swtpm', 'swtpm_setup'))('a swtpm', () => {
     await swtpm.stop();
   });
   it('that cannot start says why', async () => {
-    await expect(startSwtpm({ stateDir: join(folder, 'nowhere') })).rejects.toThrow(/cannot use its state.*lockfile|Could not initialize/s);
+    await expect(startSwtpm({ stateDir: join(folder, 'nowhere') })).rejects.toThrow(
+      /cannot use its state.*lockfile|Could not initialize/s,
+    );
   });
   it('leaves no socket folder behind', async () => {
     const swtpm = await startSwtpm({ stateDir: stateDir() });

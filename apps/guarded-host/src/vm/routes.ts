@@ -11,6 +11,7 @@ export function vmAgentRoutes(opened: Promise<VirtualMachines>): readonly AgentR
     agentRoute(vmRoutes.show, async ({ params }) => (await opened).show(params.name)),
     agentRoute(vmRoutes.start, async ({ params, body }) => (await opened).start(params.name, body)),
     agentRoute(vmRoutes.stop, async ({ params, body }) => (await opened).stop(params.name, body)),
+    agentRoute(vmRoutes.rekey, async ({ params }) => (await opened).rekey(params.name)),
     agentRoute(vmRoutes.recoveryRequest, async ({ params }) => {
       const request = (await opened).running(params.name)?.recoveryRequest;
       return request

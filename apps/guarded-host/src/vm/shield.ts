@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Secret } from '@sekimori/crypto-core';
+import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import {
   sealGuestState,
@@ -25,6 +25,7 @@ import { claim, type Claimant, releaseClaim } from './folder/claim.ts';
 import { addGeneration, generationsOf } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';
 import { placeOf } from './disks.ts';
+import { randomSecret } from './random-secret.ts';
 import { definitionIn } from './unlock.ts';
 
 export interface ShieldOptions {
@@ -235,13 +236,6 @@ function sourceOf({ sources }: ShieldOptions, { name }: VmDisk): string {
   const source = sources.get(name);
   if (source === undefined) throw new Error('every disk has a source by now');
   return source;
-}
-
-function randomSecret(length: number): Secret {
-  const bytes = crypto.random(length);
-  const secret = new Secret(bytes);
-  bytes.fill(0);
-  return secret;
 }
 
 async function exists(path: string): Promise<boolean> {

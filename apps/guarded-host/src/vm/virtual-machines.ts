@@ -8,6 +8,7 @@ import { allVms, findVm } from './find.ts';
 import { latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
 import { generationsOf } from './folder/generations.ts';
 import { socketsIn } from './machine.ts';
+import { type RekeyReport, rekeyVm } from './rekey.ts';
 import { NvramKeeper } from './reseal.ts';
 import { removeRunFolder, runPaths, runRecords } from './run-record.ts';
 import { RunningVm } from './running-vm.ts';
@@ -106,6 +107,14 @@ export class VirtualMachines {
     const running = this.#running.get(name);
     if (!running) return fail('vm-not-running', `${name} does not run on this host`);
     return this.#alone(name, async () => ok(await running.stop(options.graceSeconds * 1000)));
+  }
+
+  /** `vm-running`, `vm-busy`, and what `rekeyVm` says. */
+  async rekey(name: string): Promise<Result<RekeyReport, Fault>> {
+    const folder = await findVm(this.#ports.settings.folders, name);
+    if (!folder.ok) return folder;
+    if (this.#running.has(name)) return fail('vm-running', `${name} runs: stop it first`);
+    return this.#alone(name, () => rekeyVm(this.#ports, folder.value));
   }
 
   running(name: string): RunningVm | undefined {

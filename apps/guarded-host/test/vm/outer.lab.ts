@@ -1,10 +1,16 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { toHex } from '@sekimori/bytes';
+import type { Secret } from '@sekimori/crypto-core';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { labIsMissing, tinyGuestImage } from '@sekimori/lab';
+import { opensWith } from '@sekimori/qemu';
 import { expectOk } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { releaseLocally } from '../../src/vm/keys.ts';
 import type { VmSettings } from '../../src/vm/settings.ts';
+import { knownVm, unlock } from '../../src/vm/unlock.ts';
 import type { VirtualMachines } from '../../src/vm/virtual-machines.ts';
-import { aPlace, aShieldedVm, serialText, vmHost, vmSettings } from './vm-host.ts';
+import { aPlace, aShieldedVm, fabric, serialText, vmHost, vmSettings } from './vm-host.ts';
 
 const MESSAGE = 'hello from the encrypted disk';
 
@@ -42,4 +48,28 @@ describe.skipIf(labIsMissing())('a VM with an outer disk', () => {
     expect(await host.list()).toMatchObject([{ name: 'tiny', state: 'stopped' }]);
     expect((await readFile(`${folder}/disk.img`)).includes(MESSAGE)).toBe(false);
   });
+
+  it('has other keys after a rekey, and boots from the same disk with the same NVRAM', async () => {
+    const folder = `${settings.folders[0]}/tiny`;
+    const before = await keysOf(folder);
+    expect(expectOk(await host.rekey('tiny'))).toEqual({ generation: '4', disks: ['disk'] });
+    const after = await keysOf(folder);
+    expect(after.vtpm).not.toBe(before.vtpm);
+    expect(await opens(folder, before.disk)).toBe(false);
+    expect(await opens(folder, after.disk)).toBe(true);
+    expect(await readdir(`${folder}/generations`)).toEqual(['0000000004']);
+    expectOk(await host.start('tiny'));
+    const { sockets } = expectOk(await host.show('tiny'));
+    const text = await serialText(sockets!['serial']!, 'NVRAM: 0000000000000003');
+    expect(text).toContain('boots, by the disk: 0000000000000003');
+    await host.running('tiny')?.ended;
+  });
+
+  /** As the fabric's guardian finds them. */
+  async function keysOf(folder: string): Promise<{ readonly vtpm: string; readonly disk: Secret }> {
+    const vm = expectOk(await knownVm(crypto, folder));
+    const { state } = expectOk(await unlock(crypto, vm, releaseLocally(crypto, [fabric])));
+    return { vtpm: state.vtpmStateKey.use(toHex), disk: state.diskKeys.get('disk')! };
+  }
+  const opens = async (folder: string, key: Secret) => expectOk(await opensWith(`${folder}/disk.img`, key));
 });

@@ -61,8 +61,14 @@ export async function addGeneration(
   await syncFolder(staging);
   await rename(staging, join(generations, numbered(next.generation)));
   await syncFolder(generations);
-  for (const old of (await generationsOf(folder)).slice(KEPT))
+  await keepGenerations(folder, KEPT);
+}
+
+/** Removes all but the newest ones. */
+export async function keepGenerations(folder: string, count: number): Promise<void> {
+  for (const old of (await generationsOf(folder)).slice(count))
     await rm(generationPaths(folder, old).folder, { recursive: true, force: true });
+  await syncFolder(vmPaths(folder).generations);
 }
 
 /** Seals the state of a running generation anew. The file is whole at any moment. */
@@ -78,7 +84,7 @@ const MAX_VTPM_STATE = 1024 * 1024;
  * The folder belonged to the user that the VM ran as, so nothing in it is believed: a link there would have us hand that user a file of
  * somebody else's. The content is encrypted and authenticated by the key in the guest state.
  */
-async function copyVtpm(from: string, to: string): Promise<void> {
+export async function copyVtpm(from: string, to: string): Promise<void> {
   const source = await open(join(from, VTPM_STATE), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const { size, nlink, mode } = await source.stat();

@@ -16,6 +16,8 @@ export const vmPaths = (folder: string) => ({
   generations: join(folder, 'generations'),
   /** There while the owner shields it. */
   shielding: join(folder, '.shielding'),
+  /** There while it gets new keys. */
+  rekeying: join(folder, '.rekeying'),
 });
 
 /** Generations and claims are numbered; ten digits sort as they count. */

@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Secret } from '@sekimori/crypto-core';
+import { fail, ok, type Result } from '@sekimori/result';
+import { inspectOuterDisk } from './image.ts';
+import type { OuterDiskFault } from './luks.ts';
+import { luksPassphrase } from './luks-passphrase.ts';
+import { secretFifos } from './secret-fifos.ts';
+import { type Ran, runProgram } from './tools.ts';
+
+/**
+ * Lets another key open the disk too. Whoever calls writes down where the new one is kept, and then calls `keepOuterKey`: a crash at
+ * any moment leaves a key that is known. `cryptsetup-failed` where `key` does not open it.
+ */
+export async function addOuterKey(file: string, key: Secret, added: Secret): Promise<Result<void, OuterDiskFault>> {
+  const disk = await inspectOuterDisk(file);
+  if (!disk.ok) return disk;
+  const ran = await withKeys([key, added], ([known, next]) => [
+    ...['luksAddKey', '--pbkdf-force-iterations', '1000', '--key-file', known!],
+    ...['--', resolve(file), next!],
+  ]);
+  return ran.status === 0 ? ok(undefined) : fail('cryptsetup-failed', ran.stderr);
+}
+
+/** After this no key but this one opens the disk, whatever was left of others. `cryptsetup-failed` where it does not open it itself. */
+export async function keepOuterKey(file: string, key: Secret): Promise<Result<void, OuterDiskFault>> {
+  const disk = await inspectOuterDisk(file);
+  if (!disk.ok) return disk;
+  const opensSlot = (slot: number) =>
+    withKeys([key], ([own]) => [
+      ...['open', '--test-passphrase', '--type', 'luks1', '--key-slot', `${slot}`, '--key-file', own!],
+      ...['--', resolve(file)],
+    ]);
+  const own = await firstOf(SLOTS, async (slot) => (await opensSlot(slot)).status === 0);
+  if (own === undefined) return fail('cryptsetup-failed', 'the key opens no slot');
+  if (disk.value.activeKeySlots === 1) return ok(undefined);
+  let said = '';
+  for (const slot of SLOTS.filter((each) => each !== own)) {
+    const killed = await withKeys([key], ([known]) => [
+      ...['luksKillSlot', '--key-file', known!, '--', resolve(file), `${slot}`],
+    ]);
+    said = killed.status === 0 ? said : killed.stderr; // a slot that is not in use is refused, too
+  }
+  const after = await inspectOuterDisk(file);
+  if (!after.ok) return after;
+  return after.value.activeKeySlots === 1 ? ok(undefined) : fail('cryptsetup-failed', said);
+}
+
+/** LUKS1 has eight. */
+const SLOTS = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+
+async function firstOf<T>(all: readonly T[], is: (one: T) => Promise<boolean>): Promise<T | undefined> {
+  for (const one of all) if (await is(one)) return one;
+  return undefined;
+}
+
+/** cryptsetup with passphrases in FIFOs, in the order of the keys. */
+async function withKeys(keys: readonly Secret[], args: (files: readonly string[]) => readonly string[]): Promise<Ran> {
+  const passphrases = new Map(keys.map((key, index) => [`key${index}`, luksPassphrase(key)]));
+  const folder = await mkdtemp(join(tmpdir(), 'luks-'));
+  try {
+    const fifos = await secretFifos(folder, passphrases);
+    const ran = runProgram('cryptsetup', ['--batch-mode', ...args([...fifos.files.values()])]);
+    await fifos.feed(ran);
+    return await ran;
+  } finally {
+    for (const passphrase of passphrases.values()) passphrase.wipe();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
