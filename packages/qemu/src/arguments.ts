@@ -24,7 +24,8 @@ export function machineArguments(machine: Machine, plumbing: Plumbing): Result<r
     ...sandboxArguments(plumbing),
     ...blockArguments(machine, plumbing),
     ...listener('qmp', plumbing.qmpSocket),
-    ...['-mon', 'chardev=qmp,mode=control'],
+    '-mon',
+    'chardev=qmp,mode=control',
     ...tpmArguments(machine),
     ...machine.networks.flatMap(networkArguments),
     ...object({ 'qom-type': 'rng-builtin', id: 'random' }),
@@ -45,22 +46,22 @@ function basicArguments(machine: Machine): string[] {
     'mem-merge=off', // merged pages tell one guest by time what stands in another
     'vmport=off,usb=off,graphics=off',
   ];
-  return [
-    ...['-name', `guest=${machine.name}`],
-    ...['-uuid', machine.uuid],
-    ...['-no-user-config', '-nodefaults', '-S'],
-    ...['-machine', properties.join(',')],
+  const settings = [
+    ['name', `guest=${machine.name}`],
+    ['uuid', machine.uuid],
+    ['machine', properties.join(',')],
     // Locked, the code buffer of the usual size would be 1 GiB of RAM.
-    ...['-accel', machine.accelerator === 'tcg' && locked ? 'tcg,tb-size=128' : machine.accelerator],
-    ...['-cpu', machine.cpu],
-    ...['-smp', String(machine.cpus)],
-    ...['-m', `${machine.memoryMiB}M`],
-    ...['-overcommit', `mem-lock=${locked ? 'on' : 'off'}`],
-    ...['-boot', 'menu=off,strict=on'],
-    ...['-global', 'ICH9-LPC.disable_s3=1'],
-    ...['-global', 'ICH9-LPC.disable_s4=1'],
-    ...(secureBoot ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
+    ['accel', machine.accelerator === 'tcg' && locked ? 'tcg,tb-size=128' : machine.accelerator],
+    ['cpu', machine.cpu],
+    ['smp', String(machine.cpus)],
+    ['m', `${machine.memoryMiB}M`],
+    ['overcommit', `mem-lock=${locked ? 'on' : 'off'}`],
+    ['boot', 'menu=off,strict=on'],
+    ['global', 'ICH9-LPC.disable_s3=1'],
+    ['global', 'ICH9-LPC.disable_s4=1'],
+    ...(secureBoot ? [['global', 'driver=cfi.pflash01,property=secure,value=on']] : []),
   ];
+  return ['-no-user-config', '-nodefaults', '-S', ...settings.flatMap(([name, value]) => [`-${name}`, `${value}`])];
 }
 
 /**

@@ -12,11 +12,11 @@ const MAX_PORTS = 16;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const TYPE = /^(q35|pc-q35-\d{1,2}\.\d{1,2})$/;
-const CPU = /^[A-Za-z0-9_.-]{1,64}$/;
+const CPU = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const ID = /^[a-z0-9][a-z0-9-]{0,30}$/;
-const SERIAL = /^[A-Za-z0-9._-]{1,20}$/;
+const SERIAL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
-const INTERFACE = /^[A-Za-z0-9_.-]{1,15}$/;
+const INTERFACE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
 const PORT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 /** Agents that take orders from the host: QEMU's and SPICE's. */
 const AGENT_PORT = /^(org\.qemu\.|com\.redhat\.)/i;

@@ -59,7 +59,9 @@ export async function inspectRawImage(file: string): Promise<Result<{ readonly s
   if (!opened.ok) return opened;
   const image = opened.value;
   try {
-    const size = sizeOf(await qemuImgInfo(image, 'raw'));
+    const found = await image.stat();
+    // qemu-img rounds the size of a file, but knows that of a device.
+    const size = found.isFile() ? ok(found.size) : sizeOf(await qemuImgInfo(image, 'raw'));
     if (!size.ok) return size;
     for (const [format, mark, at = 0] of OTHER_FORMATS) {
       const seen = new Uint8Array(mark.length);
@@ -107,11 +109,10 @@ export async function inspectOuterDisk(file: string): Promise<Result<OuterDiskIn
 
 function headerOf(info: object): Omit<OuterDiskInfo, 'size'> | undefined {
   const data = field(field(info, 'format-specific'), 'data');
-  const [algorithm, mode, generator] = ['cipher-alg', 'cipher-mode', 'ivgen-alg'].map((name) => field(data, name));
-  const [hash, offset, slots] = ['hash-alg', 'payload-offset', 'slots'].map((name) => field(data, name));
-  if (typeof hash !== 'string' || typeof offset !== 'number' || !Array.isArray(slots)) return undefined;
-  const activeKeySlots = slots.filter((slot) => field(slot, 'active') === true).length;
-  return { payloadOffset: offset, cipher: `${algorithm}-${mode}-${generator}`, hash, activeKeySlots };
+  const cipher = ['cipher-alg', 'cipher-mode', 'ivgen-alg'].map((name) => String(field(data, name))).join('-');
+  const [hash, payloadOffset, slots] = ['hash-alg', 'payload-offset', 'slots'].map((name) => field(data, name));
+  if (typeof hash !== 'string' || typeof payloadOffset !== 'number' || !Array.isArray(slots)) return undefined;
+  return { payloadOffset, cipher, hash, activeKeySlots: slots.filter((slot) => field(slot, 'active') === true).length };
 }
 
 const field = (value: unknown, name: string): unknown =>

@@ -15,16 +15,10 @@ export function sentLine(id: number, command: string, args: Arguments): string {
 
 /** One line for what came, without the values of answers. */
 export function receivedLine(message: QmpMessage): string {
-  switch (message.type) {
-    case 'greeting':
-      return `< QEMU ${message.version}`;
-    case 'return':
-      return `< ${JSON.stringify({ id: message.id, return: REDACTED })}`;
-    case 'error':
-      return `< ${JSON.stringify({ id: message.id, error: message.class })}`;
-    case 'event':
-      return `< ${JSON.stringify({ event: message.event.name, data: shown(message.event.data) })}`;
-  }
+  if (message.type === 'greeting') return `< QEMU ${message.version}`;
+  if (message.type === 'return') return `< ${JSON.stringify({ id: message.id, return: REDACTED })}`;
+  if (message.type === 'error') return `< ${JSON.stringify({ id: message.id, error: message.class })}`;
+  return `< ${JSON.stringify({ event: message.event.name, data: shown(message.event.data) })}`;
 }
 
 function shown(fields: Arguments): Arguments {

@@ -4,7 +4,7 @@ import { type Isolation, kill, type ProcessIdentity } from './process.ts';
 import type { Qmp, QmpFault } from './qmp.ts';
 import type { RunFolder } from './run-folder.ts';
 
-const QUIT_MILLIS = 10_000;
+const QUIT_MILLIS = 5_000;
 const LOG_CHECK_MILLIS = 30_000;
 
 export interface Exit {
@@ -48,16 +48,21 @@ export class RunningMachine {
     this.exited = parts.exited;
     this.#release = parts.release;
     this.#logCheck = setInterval(() => void parts.folder.boundLog().catch(() => {}), LOG_CHECK_MILLIS).unref();
-    void this.exited.then(() => {
-      this.#hasExited = true;
-      this.detach();
-    });
+    void this.#noteExit();
   }
 
   /** The guest runs on, or starts. */
   async resume(): Promise<Result<void, QmpFault>> {
     const answer = await this.qmp.execute('cont');
     return answer.ok ? ok(undefined) : answer;
+  }
+
+  /** QEMU's word: 'running', 'paused', 'prelaunch' where the guest has never run, 'shutdown', 'internal-error', … */
+  async status(): Promise<Result<string, QmpFault>> {
+    const answer = await this.qmp.execute('query-status', {}, { timeoutMillis: QUIT_MILLIS });
+    if (!answer.ok) return answer;
+    const { status } = answer.value as { readonly status?: unknown };
+    return typeof status === 'string' ? ok(status) : fail('qmp-malformed', 'the answer has no status');
   }
 
   /** The guest stands still. */
@@ -82,12 +87,16 @@ export class RunningMachine {
   /** Asks the guest to power down; after `graceMillis` ends QEMU in order, and where that fails by force. */
   async stop({ graceMillis }: { readonly graceMillis: number }): Promise<Stopped> {
     if (this.#hasExited) return { how: 'gone', exit: await this.exited };
-    if (await this.#isRunning()) {
+    const status = await this.status();
+    // A guest that stands still would not hear of it.
+    if (status.ok && status.value === 'running') {
       await this.qmp.execute('system_powerdown');
       if (await this.#endsWithin(graceMillis)) return { how: 'powered-down', exit: await this.exited };
     }
-    await this.qmp.execute('quit');
-    if (await this.#endsWithin(QUIT_MILLIS)) return { how: 'quit', exit: await this.exited };
+    if (status.ok) {
+      await this.qmp.execute('quit', {}, { timeoutMillis: QUIT_MILLIS });
+      if (await this.#endsWithin(QUIT_MILLIS)) return { how: 'quit', exit: await this.exited };
+    }
     await kill(this.process);
     return { how: 'killed', exit: await this.exited };
   }
@@ -99,9 +108,10 @@ export class RunningMachine {
     this.#release();
   }
 
-  async #isRunning(): Promise<boolean> {
-    const status = await this.qmp.execute('query-status');
-    return status.ok && (status.value as { readonly running?: unknown }).running === true;
+  async #noteExit(): Promise<void> {
+    await this.exited;
+    this.#hasExited = true;
+    this.detach();
   }
 
   async #endsWithin(millis: number): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { identify, type ProcessIdentity } from './process.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -16,7 +17,8 @@ const shim = (lockMemory: boolean) =>
     'read -r go',
     'echo 0 > /proc/self/coredump_filter',
     'ulimit -c 0',
-    ...(lockMemory ? ['ulimit -l unlimited'] : []),
+    // Tried out first, as a failure ends the shell: where we may not, QEMU tells whether the limit is enough.
+    ...(lockMemory ? ['{ ! (ulimit -l unlimited) 2> /dev/null || ulimit -l unlimited; }'] : []),
     'umask 077',
     'exec "$@" < /dev/null',
   ].join(' && ');
@@ -68,14 +70,13 @@ export async function startProcess(
   return ok({ child, process, exited });
 }
 
-function exitOf(child: ChildProcess, folder: RunFolder): Promise<Exit> {
-  return new Promise((resolve) => {
-    child.once('error', ({ message }) => resolve({ code: undefined, signal: undefined, said: message }));
-    child.once('exit', async (code, signal) => {
-      const said = await folder.lastWords();
-      resolve({ code: code ?? undefined, signal: signal ?? undefined, said });
-    });
-  });
+async function exitOf(child: ChildProcess, folder: RunFolder): Promise<Exit> {
+  try {
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    return { code: code ?? undefined, signal: signal ?? undefined, said: await folder.lastWords() };
+  } catch (error) {
+    return { code: undefined, signal: undefined, said: (error as Error).message }; // it could not be started
+  }
 }
 
 /** Our processes that must not outlive us. One listener, however many run. */
