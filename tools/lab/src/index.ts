@@ -1,2 +1,9 @@
 export { BOOTS, type BootName, buildLab, type Lab, labIsMissing } from './build.ts';
 export { type MeasuredGuest, startMeasuredGuest } from './guest.ts';
+export {
+  bootsOnDisk,
+  signedTinyGuestImage,
+  tinyGuestApplication,
+  tinyGuestImage,
+  type TinyGuestOptions,
+} from './tiny-guest.ts';
