@@ -170,7 +170,7 @@ function once<T>(make: () => Asked<T>): () => Asked<T> {
 
 const PAUSE_MILLIS = 20;
 
-function openTpm(address: TpmAddress): Tpm {
+export function openTpm(address: TpmAddress): Tpm {
   const place = address.kind === 'tcp' ? `${address.host}:${address.port}` : address.path;
   const transport = reopeningTransport(place, async () => {
     const opened = await (address.kind === 'device' ? openLinuxTpm(address.path) : openTpmSocket(address));
@@ -189,7 +189,7 @@ function hasResourceManager(address: TpmAddress): boolean {
 /** What the service takes; securityfs tells no size, so reading stops there. */
 const MAX_EVENT_LOG = 1024 * 1024;
 
-async function readEventLog(path: string): Promise<Uint8Array> {
+export async function readEventLog(path: string): Promise<Uint8Array> {
   const file = await open(path, 'r');
   try {
     const bytes = Buffer.alloc(MAX_EVENT_LOG + 1);

@@ -3,6 +3,7 @@ import type { ConnectedHost } from '../connect.ts';
 import type { HostFault } from '../faults.ts';
 import { withHealthKey } from '../health.ts';
 import type { Health } from '../state/state.ts';
+import { withTpm } from '../tpm-lock.ts';
 import { TpmOutageError } from '../tpm-transport.ts';
 import type { LastAttestation } from './verdict.ts';
 
@@ -64,7 +65,7 @@ async function keyIsThere(
   certificate: NonNullable<Health['certificate']>,
 ): Promise<boolean | string> {
   try {
-    const made = await withHealthKey(tpm, certificate, async () => ok(undefined));
+    const made = await withTpm(tpm, () => withHealthKey(tpm, certificate, async () => ok(undefined)));
     if (made.ok) return true;
     return made.fault.code === 'health-key-changed' ? false : made.fault.detail;
   } catch (error) {
