@@ -17,9 +17,10 @@ import { TpmOutageError } from './tpm-transport.ts';
 export async function attest(deps: AttestDeps): Promise<Result<HealthCertificate, HostFault>> {
   try {
     const outcome = await attestOnce(deps);
-    if (outcome.ok)
-      await deps.state.saveHealth({ certificate: outcome.value, attempt: attemptNow(deps, { code: 'passed' }) });
-    else if (outcome.fault.code !== 'not-enrolled') await keepFailure(deps, attemptOf(outcome.fault));
+    if (outcome.ok) {
+      const attempt = attemptNow(deps, { code: 'passed', traceId: outcome.value.traceId });
+      await deps.state.saveHealth({ certificate: outcome.value, attempt });
+    } else if (outcome.fault.code !== 'not-enrolled') await keepFailure(deps, attemptOf(outcome.fault));
     return outcome;
   } catch (error) {
     const code = error instanceof OutageError ? 'outage' : error instanceof TpmOutageError ? 'tpm-outage' : undefined;

@@ -111,6 +111,29 @@ describe('sekimori-host', () => {
     expect((await stat(join(folder, 'third', 'services', 'default', 'host.json'))).mode & 0o777).toBe(0o600);
   });
 
+  it('enrols at the service that is named, and tells which there are', async () => {
+    const { config, folder, settings } = await aMachine('node-d');
+    const { attestation, ...others } = settings;
+    const service = { urls: [attestation.url], ca: attestation.ca };
+    const attestationServices = [
+      { name: 'first', ...service, urls: ['https://127.0.0.1:1'] },
+      { name: 'second', ...service },
+    ];
+    await writeFile(config, JSON.stringify({ ...others, attestationServices }));
+    const run = (...args: readonly string[]) => sekimoriHost(['identity', ...args, '--json', '--config', config]);
+    expect((await run('--enrol')).status).toBe(4);
+    const enrolled = jsonOf(await run('--enrol', '--service', 'second'));
+    expect(enrolled).toMatchObject({ name: 'node-d', state: 'pending' });
+    expect((await stat(join(folder, 'state', 'services', 'second', 'host.json'))).mode & 0o777).toBe(0o600);
+    expect(jsonOf(await run('--service', 'second'))).toMatchObject({ hostId: enrolled['hostId'] });
+    expect(jsonOf(await run())).not.toHaveProperty('hostId');
+    const unknown = await run('--service', 'third');
+    expect(unknown.status).toBe(2);
+    expect(unknown.stderr).toContain('hint: one of first, second');
+    const status = await sekimoriHost(['status', '--config', config]);
+    expect(status.stdout).toMatch(/^service: +second$/m);
+  });
+
   it.each([
     ['an unknown command', ['attests'], "unknown command 'attests'"],
     ['an unknown option', ['attest', '--jsn'], "unknown option '--jsn'"],

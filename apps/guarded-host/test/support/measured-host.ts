@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BootName, buildLab, type MeasuredGuest, startMeasuredGuest } from '@sekimori/lab';
 import { certificatesFromPem } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
-import { type AttestDeps, type ConnectedHost, connectHost, type HostDeps } from '../../src/index.ts';
+import { type AttestDeps, type ConnectedHost, connectHost, type HostDeps, loadHostConfig } from '../../src/index.ts';
 import type { Hgs } from './hgs.ts';
 
 /** A guarded host that boots for real. Its TPM and its state folder outlast each boot. */
@@ -36,17 +36,19 @@ export async function aMeasuredHost(hgs: Hgs): Promise<MeasuredHost> {
       const guest = await startMeasuredGuest({ lab: await buildLab([name]), boot: name, stateDir: join(folder, 'vm') });
       const { issuer, root } = guest.endorsementAuthority;
       const { services, caFile: ca } = hgs;
-      const settings = {
-        mode: 'host-guardian-service',
+      const file = join(folder, 'host.json');
+      const config = {
         name: 'measured',
-        stateFolder: join(folder, 'state'),
-        socket: join(folder, 'agent.sock'),
-        tpm: { kind: 'swtpm', path: guest.tpmSocket },
+        stateFolder: 'state',
+        socket: 'run/agent.sock',
+        tpm: { swtpm: { socket: guest.tpmSocket } },
         eventLog: join(guest.evidence, 'binary_bios_measurements'),
         endorsementIntermediates: issuer,
-        attestation: [{ name: 'default', urls: [services.attestationUrl], ca }],
-        keyProtection: [{ urls: [services.keyProtectionUrl], ca }],
-      } as const;
+        attestation: { url: services.attestationUrl, ca },
+        keyProtection: { url: services.keyProtectionUrl, ca },
+      };
+      await writeFile(file, JSON.stringify(config));
+      const settings = expectOk(await loadHostConfig({ file, env: {} }));
       const host = expectOk(await connectHost(settings));
       running = { guest, host };
       const [rootCertificate] = expectOk(certificatesFromPem(await readFile(root, 'utf8')));

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const BIN = fileURLToPath(new URL('../../bin/sekimori-host.js', import.meta.url));
+/** The program as it is started from the checkout. */
+export const BIN = fileURLToPath(new URL('../../bin/sekimori-host.js', import.meta.url));
 
 export interface Ran {
   readonly status: number | null;
