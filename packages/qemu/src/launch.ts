@@ -180,7 +180,7 @@ async function connectWhenReady(
 }
 
 function explained({ code, signal, said }: Exit): Failed<LaunchFault> {
-  if (/Failed to get "(write|consistent read)" lock/.test(said)) return fail('disk-in-use', said);
+  if (/Failed to get (shared )?"[a-z ]+" lock/.test(said)) return fail('disk-in-use', said);
   if (said.includes('Invalid password, cannot unlock any keyslot')) return fail('wrong-disk-key', said);
   return fail('qemu-failed', `ended with ${signal ?? `status ${code}`}: ${said}`);
 }

@@ -16,10 +16,8 @@ import { type Ran, runProgram } from './tools.ts';
 export async function addOuterKey(file: string, key: Secret, added: Secret): Promise<Result<void, OuterDiskFault>> {
   const disk = await inspectOuterDisk(file);
   if (!disk.ok) return disk;
-  const ran = await withKeys([key, added], ([known, next]) => [
-    ...['luksAddKey', '--pbkdf-force-iterations', '1000', '--key-file', known!],
-    ...['--', resolve(file), next!],
-  ]);
+  const options = ['luksAddKey', '--pbkdf-force-iterations', '1000', '--key-file'];
+  const ran = await withKeys([key, added], ([known, next]) => [...options, known!, '--', resolve(file), next!]);
   return ran.status === 0 ? ok(undefined) : fail('cryptsetup-failed', ran.stderr);
 }
 
@@ -27,19 +25,16 @@ export async function addOuterKey(file: string, key: Secret, added: Secret): Pro
 export async function keepOuterKey(file: string, key: Secret): Promise<Result<void, OuterDiskFault>> {
   const disk = await inspectOuterDisk(file);
   if (!disk.ok) return disk;
+  const test = ['open', '--test-passphrase', '--type', 'luks1', '--key-file'];
   const opensSlot = (slot: number) =>
-    withKeys([key], ([own]) => [
-      ...['open', '--test-passphrase', '--type', 'luks1', '--key-slot', `${slot}`, '--key-file', own!],
-      ...['--', resolve(file)],
-    ]);
+    withKeys([key], ([known]) => [...test, known!, '--key-slot', `${slot}`, '--', resolve(file)]);
   const own = await firstOf(SLOTS, async (slot) => (await opensSlot(slot)).status === 0);
   if (own === undefined) return fail('cryptsetup-failed', 'the key opens no slot');
   if (disk.value.activeKeySlots === 1) return ok(undefined);
+  const kill = (known: string, slot: number) => ['luksKillSlot', '--key-file', known, '--', resolve(file), `${slot}`];
   let said = '';
   for (const slot of SLOTS.filter((each) => each !== own)) {
-    const killed = await withKeys([key], ([known]) => [
-      ...['luksKillSlot', '--key-file', known!, '--', resolve(file), `${slot}`],
-    ]);
+    const killed = await withKeys([key], ([known]) => kill(known!, slot));
     said = killed.status === 0 ? said : killed.stderr; // a slot that is not in use is refused, too
   }
   const after = await inspectOuterDisk(file);

@@ -7,10 +7,12 @@ import { Secret } from '@sekimori/crypto-core';
 import { expectOk } from '@sekimori/result';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  addOuterKey,
   createBlankOuterDisk,
   createOuterDisk,
   inspectOuterDisk,
   inspectRawImage,
+  keepOuterKey,
   luksPassphrase,
   opensWith,
 } from '../src/index.ts';
@@ -79,6 +81,23 @@ describe.skipIf(missing('qemu-img', 'cryptsetup'))('outer disks', () => {
     expect(await opensWith(file('disk'), new Secret(randomBytes(32)))).toEqual({ ok: true, value: false });
     expect(await opensWith(file('raw'), key)).toMatchObject({ fault: { code: 'not-luks' } });
     expect(await opensWith(file('none'), key)).toMatchObject({ fault: { code: 'image-not-found' } });
+  });
+
+  it('take another key beside the first, and then only the other', async () => {
+    const [next, foreign] = [new Secret(randomBytes(32)), new Secret(randomBytes(32))];
+    const opened = async (...keys: Secret[]) =>
+      (await Promise.all(keys.map((each) => opensWith(file('disk'), each)))).map(expectOk);
+    expectOk(await createOuterDisk({ source: file('raw'), target: file('disk'), key }));
+    expect(await addOuterKey(file('disk'), foreign, next)).toMatchObject({ fault: { code: 'cryptsetup-failed' } });
+    expect(await opened(key, next)).toEqual([true, false]);
+    expectOk(await addOuterKey(file('disk'), key, next));
+    expect(await opened(key, next)).toEqual([true, true]);
+    expect(await keepOuterKey(file('disk'), foreign)).toMatchObject({ fault: { code: 'cryptsetup-failed' } });
+    expect(await opened(key, next)).toEqual([true, true]);
+    expectOk(await keepOuterKey(file('disk'), next));
+    expectOk(await keepOuterKey(file('disk'), next)); // again, as after a crash
+    expect(await opened(key, next)).toEqual([false, true]);
+    expect(expectOk(await inspectOuterDisk(file('disk'))).activeKeySlots).toBe(1);
   });
 
   it('never take the place of a file, and leave nothing behind', async () => {

@@ -17,6 +17,7 @@ export const LIBRARIES = [
   'quote-verifier',
   'policy',
   'key-release',
+  'qemu',
 ] as const;
 
 /** What programs stop with: codes in literals, most without a type. By the name of their table. */
