@@ -32,7 +32,7 @@ describe.skipIf(labIsMissing())('a VM with an outer disk', () => {
   });
 
   it('boots from it, and counts on the same disk and in the same NVRAM each time', async () => {
-    const image = tinyGuestImage({ message: MESSAGE, countOnDisk: true, countInNvram: true, then: 'shutdown' });
+    const image = tinyGuestImage({ message: MESSAGE, countOnDisk: true, countInNvram: true, mode: 'shutdown' });
     const { folder } = await aShieldedVm(settings, 'tiny', { image });
     for (const boots of [1, 2]) {
       const { pid, phases } = expectOk(await host.start('tiny'));

@@ -46,7 +46,7 @@ describe.skipIf(isMissing)('the secrets of a VM that runs', () => {
       return released;
     };
     host = await vmHost(settings, { log, release });
-    const image = tinyGuestImage({ message: MESSAGE, then: 'stay' });
+    const image = tinyGuestImage({ message: MESSAGE, mode: 'stay' });
     const made = await aShieldedVm(settings, 'tiny', { image });
     folder = made.folder;
     const { state } = expectOk(await unlock(crypto, expectOk(await knownVm(crypto, folder)), inner));
