@@ -5,6 +5,8 @@ import type { FileState, FileSystem, MachinePort, Ran, RunOptions } from './mach
 
 const MAX_FILE = 1024 * 1024;
 const MAX_OUTPUT = 512 * 1024;
+/** Of what a program says on stderr: the end of it. */
+const MAX_WORDS = 4000;
 const TIMEOUT_MILLIS = 8000;
 
 /** The machine that this program runs on. */
@@ -93,11 +95,17 @@ async function run(program: string, args: readonly string[], options: RunOptions
       killSignal: 'SIGKILL',
     });
     let [stdout, stderr] = ['', ''];
+    const endOnWords = () => {
+      if (stdout.length > MAX_OUTPUT || until?.test(`${stdout}\n${stderr}`)) child.kill('SIGKILL');
+    };
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
-      if (stdout.length > MAX_OUTPUT || until?.test(stdout)) child.kill('SIGKILL');
+      endOnWords();
     });
-    child.stderr.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString()).slice(-MAX_WORDS);
+      endOnWords();
+    });
     child.once('error', (error) => resolve({ status: undefined, stdout, stderr: error.message }));
     child.once('close', (status) => resolve({ status: status ?? undefined, stdout, stderr: stderr.trim() }));
   });

@@ -35,7 +35,7 @@ export interface FileSystem {
 
 export interface RunOptions {
   readonly timeoutMillis?: number;
-  /** The program is ended once its output has these words. */
+  /** The program is ended once it has said these words. */
   readonly until?: RegExp;
 }
 

@@ -1,5 +1,6 @@
 import { attest } from './attest.ts';
 import type { HostCommand } from './command.ts';
+import { doctor } from './doctor.ts';
 import { identity } from './identity.ts';
 import { preflight } from './preflight.ts';
 import { run } from './run.ts';
@@ -8,7 +9,16 @@ import { VM_COMMANDS } from './vm.ts';
 import { wait } from './wait.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly HostCommand[] = [identity, run, attest, status, wait, preflight, ...VM_COMMANDS];
+export const COMMANDS: readonly HostCommand[] = [
+  identity,
+  run,
+  attest,
+  status,
+  wait,
+  doctor,
+  preflight,
+  ...VM_COMMANDS,
+];
 
 /** What the commands of a group are about, by the first word of their names. */
 export const GROUPS: Readonly<Record<string, string>> = {
