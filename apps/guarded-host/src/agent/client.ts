@@ -51,7 +51,8 @@ export async function runningAgent(of: {
   }
 }
 
-const NOBODY = new Set(['ENOENT', 'ECONNREFUSED']);
+// EACCES: it is another user's, and so is its state folder.
+const NOBODY = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES']);
 
 /** HTTP over a UNIX socket, a connection for each request. An answer may take as long as what is asked for. */
 function socketTransport(socketPath: string): Transport {
