@@ -4,9 +4,17 @@ import { expect, it } from 'vitest';
 import { loadHostConfig } from '../src/index.ts';
 import { aFolder } from './support/folders.ts';
 
-it('the configuration in the README is one', async () => {
+it('the configurations in the README are such', async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const file = join(await aFolder(), 'host.json');
-  writeFileSync(file, /^```json\n(.*?)^```$/ms.exec(readme)?.[1] ?? '');
-  expect(await loadHostConfig({ file, env: {} })).toMatchObject({ ok: true, value: { name: 'node7' } });
+  const blocks = [...readme.matchAll(/^```json\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  const loaded: unknown[] = [];
+  for (const block of blocks) {
+    writeFileSync(file, block);
+    loaded.push(await loadHostConfig({ file, env: {} }));
+  }
+  expect(loaded).toMatchObject([
+    { ok: true, value: { name: 'node7' } },
+    { ok: true, value: { attestation: [{ name: 'fabric' }, { name: 'site-b' }] } },
+  ]);
 });

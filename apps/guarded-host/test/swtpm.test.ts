@@ -4,11 +4,13 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { parseEventLog } from '@sekimori/event-log';
 import { certificatesFromPem } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
-import { Tpm, extendPcr } from '@sekimori/tpm2';
+import { createAttestationKey, extendPcr, Tpm } from '@sekimori/tpm2';
 import { manufactureSwtpm, startSwtpm } from '@sekimori/tpm2-device/swtpm';
 import { boot, bootFile, programsMissing } from '@sekimori/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { connectHost, loadHostConfig, releaseKeys } from '../src/index.ts';
+import { connectHost, hostIdentity, loadHostConfig, releaseKeys } from '../src/index.ts';
+import { anAgent } from './support/agent-host.ts';
+import { fakeTiming } from './support/fake-timing.ts';
 import { aFolder } from './support/folders.ts';
 import { startHgs } from './support/hgs.ts';
 import { jsonOf, sekimoriHost } from './support/program.ts';
@@ -33,6 +35,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('with a real swtpm', ()
     const settings = {
       name: 'node-s',
       stateFolder: 'state',
+      socket: 'run/agent.sock',
       tpm: { swtpm: { socket: swtpm.socketPath } },
       eventLog: bootFile('uki-snakeoil', 'binary_bios_measurements'),
       endorsementIntermediates: issuerFile,
@@ -66,6 +69,31 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('with a real swtpm', ()
     await swtpm.reset();
     const rebooted = await run('status');
     expect(rebooted.status).toBe(6);
+
+    const again = await swtpm.open();
+    await measure(new Tpm(again, crypto));
+    await again.close();
+    const agent = await anAgent(expectOk(await loadHostConfig({ file: config, env: {} })), fakeTiming());
+    const asked = await Promise.all([run('status'), run('attest'), run('status')]);
+    expect(asked.map(({ status }) => status)).toEqual([0, 0, 0]);
+    const ports = expectOk(await agent.context.ports());
+    const all = await Promise.all([releaseKeys(ports, protector), releaseKeys(ports, egressProtector)]);
+    for (const each of all) expectOk(each);
+  }, 120_000);
+
+  it('what a killed program left in the TPM is in nobody’s way', async () => {
+    const folder = await aFolder();
+    const [stateDir, caDir] = [join(folder, 'tpm'), join(folder, 'ca')];
+    await manufactureSwtpm({ stateDir, caDir, name: 'node-k' });
+    const swtpm = await startSwtpm({ stateDir });
+    onTestFinished(() => swtpm.stop());
+    const killed = await swtpm.open();
+    for (let objects = 0; objects < 3; objects++) expectOk(await createAttestationKey(new Tpm(killed, crypto)));
+    await killed.close();
+    const env = { SEKIMORI_HOST_STATE_FOLDER: folder, SEKIMORI_HOST_TPM_SWTPM_SOCKET: swtpm.socketPath };
+    const host = expectOk(await connectHost(expectOk(await loadHostConfig({ env }))));
+    expectOk(await hostIdentity(host.tpm));
+    await host.close();
   }, 120_000);
 });
 
