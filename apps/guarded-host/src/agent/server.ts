@@ -27,6 +27,8 @@ export function agentServer(routes: readonly AgentRoute[], context: AgentContext
   const finders = routes.map((each) => ({ ...each, pattern: patternOf(each.route) }));
   const addresses = new Set(routes.map(({ route }) => `${route.method} ${route.url.replaceAll(/:\w+/g, ':')}`));
   if (addresses.size !== routes.length) throw new Error('two routes have one address');
+  const unbounded = routes.find(({ route }) => route.body && !route.bodyLimit);
+  if (unbounded) throw new Error(`route ${unbounded.route.operationId} has no bound on its body`);
 
   function find(method: string, path: string): Result<Found> {
     const matching = finders.flatMap((each) => {

@@ -93,6 +93,7 @@ export const vmRoutes = {
     role: 'anyone',
     summary: 'Start a VM: release, roll, swtpm, QEMU',
     params: ByName,
+    bodyLimit: 1024,
     body: Type.Object(
       {
         fenced: Type.Optional(
@@ -110,6 +111,7 @@ export const vmRoutes = {
     role: 'anyone',
     summary: 'Stop a VM, in order where the guest obeys within the grace',
     params: ByName,
+    bodyLimit: 1024,
     body: Type.Object({ graceSeconds: Type.Number({ minimum: 0, maximum: 3600 }) }, strict),
     reply: Type.Object({ how: Type.String() }, strict),
   }),
@@ -120,6 +122,7 @@ export const vmRoutes = {
     role: 'anyone',
     summary: 'New keys for a stopped VM: transport key, vTPM state, outer disks',
     params: ByName,
+    bodyLimit: 1024,
     body: NoMore,
     reply: Type.Object({ generation: Type.String(), disks: Type.Array(Type.String()) }, strict),
   }),
@@ -139,6 +142,7 @@ export const vmRoutes = {
     role: 'anyone',
     summary: "The owner's answer, which the guest's vTPM alone opens",
     params: ByName,
+    bodyLimit: 1024 * 1024,
     body: Type.Object({ answer: Type.String({ maxLength: 1_000_000 }) }, strict),
     reply: NoMore,
   }),
