@@ -1,6 +1,7 @@
 #!/bin/sh
 # Build what the named boots need, in $LAB, and keep it for the next time: build.sh BOOT …
-# Initramfs and disks are made anew when anything that goes into them has changed. Prints the folder.
+# Initramfs and disks are made anew when anything that goes into them has changed. BOOT template: the data disk of guests in
+# mode guest. Prints the folder.
 set -eu
 cd "$(dirname "$0")"
 LAB=${LAB:-${TMPDIR:-/tmp}/sekimori-lab}
@@ -21,9 +22,25 @@ made() {
   "$@" >&2
   echo "$inputs" > "$file.inputs"
 }
-made "$LAB/initrd.img" ./initramfs.sh
+lab_inputs=$inputs
+guest_inputs() {
+  cat ../../../apps/guarded-host/guest/sekimori-guest "$(PATH=$PATH:/usr/sbin command -v cryptsetup)" "$(command -v tpm2)" |
+    sha256sum
+}
 mkdir -p "$LAB/disks"
 for boot; do
-  made "$LAB/disks/$boot.img" ./esp.sh "$boot"
+  inputs=$lab_inputs
+  case $boot in
+  template) made "$LAB/guest-template.img" ./guest-template.sh ;;
+  guest-*)
+    inputs="$lab_inputs $(guest_inputs)"
+    made "$LAB/guest-initrd.img" ./guest-initramfs.sh
+    made "$LAB/disks/$boot.img" ./esp.sh "$boot"
+    ;;
+  *)
+    made "$LAB/initrd.img" ./initramfs.sh
+    made "$LAB/disks/$boot.img" ./esp.sh "$boot"
+    ;;
+  esac
 done
 echo "$LAB"

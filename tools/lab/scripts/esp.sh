@@ -1,8 +1,9 @@
 #!/bin/sh
 # Build $LAB/disks/BOOT.img, a raw disk with an EFI system partition (no root, no loop device): esp.sh BOOT
 #   BOOT = CHAIN-KEYS[-CHANGE]
-#   CHAIN   uki   one unified kernel image: systemd's stub, kernel, initramfs, command line
-#           shim  shim, GRUB, kernel, each with its distributor's signature
+#   CHAIN   uki    one unified kernel image: systemd's stub, kernel, initramfs, command line
+#           guest  the same with the initramfs of a guest that opens its own disk
+#           shim   shim, GRUB, kernel, each with its distributor's signature
 #   KEYS    plain     Secure Boot off
 #           snakeoil  Secure Boot on, the ovmf package's test key; signs the unified kernel image
 #           ms        Secure Boot on, Microsoft's keys
@@ -36,6 +37,12 @@ make_uki() {
 }
 
 case $boot in
+guest-*)
+  cmdline='console=ttyS0 quiet panic=-1'
+  initrd=$LAB/guest-initrd.img
+  ;;
+esac
+case $boot in
 *-cmdline-changed) cmdline="$cmdline sekimori.extra=1" ;;
 *-initrd-changed)
   # the kernel unpacks one archive after the other
@@ -55,11 +62,11 @@ export MTOOLS_SKIP_CHECK=1
 put() { mcopy -i "$work/fat" "$1" "::$2"; }
 mmd -i "$work/fat" ::EFI ::EFI/BOOT ::EFI/debian
 case $boot in
-uki-plain*)
+uki-plain* | guest-plain*)
   make_uki "$work/uki.efi"
   put "$work/uki.efi" EFI/BOOT/BOOTX64.EFI
   ;;
-uki-snakeoil*)
+uki-snakeoil* | guest-snakeoil*)
   make_uki "$work/uki.efi"
   # a public test key, its passphrase too
   openssl rsa -in /usr/share/ovmf/PkKek-1-snakeoil.key -passin pass:snakeoil -out "$work/key" 2> /dev/null

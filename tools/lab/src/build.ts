@@ -39,8 +39,13 @@ export interface Lab {
  * The folder is `$LAB`, by default `sekimori-lab` in the folder for temporary files.
  */
 export async function buildLab(boots: readonly BootName[] = BOOTS): Promise<Lab> {
-  const { stdout } = await promisify(execFile)('sh', [BUILD, ...boots]);
-  return { folder: stdout.trim() };
+  return { folder: await build(boots) };
+}
+
+/** `scripts/build.sh`: what these names stand for is in the folder then. */
+export async function build(names: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('sh', [BUILD, ...names]);
+  return stdout.trim();
 }
 
 /**

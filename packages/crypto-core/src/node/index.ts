@@ -26,6 +26,8 @@ import type { EcPublicKey, PublicKey, RsaPublicKey } from '../public-key.ts';
 import { Secret } from '../secret.ts';
 import { parseSpki, spkiOf } from '../spki.ts';
 
+export { encryptSectors, SECTOR_BYTES } from './xts.ts';
+
 /** The provider over node:crypto (OpenSSL): for services, hosts and command lines. */
 export const nodeCrypto: Crypto = {
   hash: (name, data) => bare(hash(name, data, 'buffer')),

@@ -1,0 +1,99 @@
+import type { FileHandle } from 'node:fs/promises';
+import { type Crypto, Secret } from '@sekimori/crypto-core';
+import { encryptSectors, SECTOR_BYTES } from '@sekimori/crypto-core/node';
+import { ok, type Result } from '@sekimori/result';
+import { cryptsetup, keyFile } from './cryptsetup.ts';
+import { diskFault, type GuestDiskFault } from './faults.ts';
+import { CIPHER, LUKS_HEADER_BYTES, RECOVERY_SLOT, TPM_SLOT, VOLUME_KEY_BYTES } from './layout.ts';
+
+/** Every key is 256 random bits and no passphrase: there is nothing that stretching would protect. */
+const STRETCHING = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000'];
+const CHUNK = 2048 * SECTOR_BYTES;
+
+/** Writes a LUKS2 header for a volume key of ours, which the recovery key opens from keyslot 0, into a file with room for it. */
+export async function formatVolume(
+  file: string,
+  volumeKey: Secret,
+  recoveryKey: Secret,
+): Promise<Result<void, GuestDiskFault>> {
+  const layout = ['--type', 'luks2', '--offset', `${LUKS_HEADER_BYTES / SECTOR_BYTES}`];
+  const cipher = ['--cipher', CIPHER, '--key-size', `${8 * VOLUME_KEY_BYTES}`, '--sector-size', `${SECTOR_BYTES}`];
+  const keys = ['--key-slot', `${RECOVERY_SLOT}`, '--key-file', keyFile(0), '--volume-key-file', keyFile(1)];
+  const made = await cryptsetup(['luksFormat', ...layout, ...cipher, ...STRETCHING, ...keys, file], {
+    keys: [recoveryKey, volumeKey],
+  });
+  return made.ok ? ok(undefined) : made;
+}
+
+/** Puts a key into keyslot 1, in place of the one that is there. */
+export async function setTpmSlot(
+  file: string,
+  recoveryKey: Secret,
+  key: Secret,
+): Promise<Result<void, GuestDiskFault>> {
+  const authority = ['--key-file', keyFile(0)];
+  // A keyslot that is empty already is no fault here: adding says what is wrong otherwise.
+  await cryptsetup(['luksKillSlot', ...authority, file, `${TPM_SLOT}`], { keys: [recoveryKey] });
+  const args = ['luksAddKey', ...STRETCHING, ...authority, '--key-slot', `${TPM_SLOT}`, file, keyFile(1)];
+  const added = await cryptsetup(args, { keys: [recoveryKey, key] });
+  return added.ok ? ok(undefined) : added;
+}
+
+/** The volume key, as whoever has a key of a keyslot can read it. */
+export async function readVolumeKey(file: string, key: Secret): Promise<Result<Secret, GuestDiskFault>> {
+  const dumped = await cryptsetup(['luksDump', '--dump-volume-key', '--key-file', keyFile(0), file], { keys: [key] });
+  if (!dumped.ok) return dumped;
+  const bytes = keyInDump(dumped.value);
+  dumped.value.fill(0);
+  if (bytes?.length !== VOLUME_KEY_BYTES)
+    return diskFault('guest-disk-malformed', `${file}: the volume key has another length`);
+  const secret = new Secret(bytes);
+  bytes.fill(0);
+  return ok(secret);
+}
+
+/** After 'MK dump:' pairs of hex digits to the end. Never as one string, since strings cannot be wiped. */
+function keyInDump(dump: Uint8Array): Uint8Array | undefined {
+  const mark = Buffer.from(dump.buffer, dump.byteOffset, dump.length).indexOf('MK dump:');
+  if (mark < 0) return undefined;
+  const digits = dump.subarray(mark + 'MK dump:'.length).filter((byte) => digitOf(byte) !== undefined);
+  const bytes = new Uint8Array(digits.length >> 1);
+  for (const at of bytes.keys()) bytes[at] = (digitOf(digits[2 * at]) ?? 0) * 16 + (digitOf(digits[2 * at + 1]) ?? 0);
+  digits.fill(0);
+  return bytes;
+}
+
+function digitOf(byte: number | undefined): number | undefined {
+  if (byte === undefined) return undefined;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  return byte >= 0x61 && byte <= 0x66 ? byte - 0x61 + 10 : undefined;
+}
+
+export function volumeKeyDigest(crypto: Crypto, volumeKey: Secret): Uint8Array {
+  return volumeKey.use((bytes) => crypto.hash('sha256', bytes));
+}
+
+/** Encrypts what `source` holds behind the header of `target`. The clear text never leaves the source and this memory. */
+export async function encryptInto(
+  source: FileHandle,
+  size: number,
+  target: FileHandle,
+  volumeKey: Secret,
+): Promise<Result<void, GuestDiskFault>> {
+  const chunk = Buffer.alloc(CHUNK);
+  for (let at = 0; at < size; ) {
+    const length = Math.min(CHUNK, size - at);
+    const { bytesRead } = await source.read(chunk, 0, length, at);
+    // Whole sectors: a part of one is read again with its rest.
+    const whole = bytesRead - (bytesRead % SECTOR_BYTES);
+    if (whole === 0) return diskFault('guest-disk-source', 'the source became shorter while it was read');
+    const encrypted = encryptSectors(volumeKey, at / SECTOR_BYTES, chunk.subarray(0, whole));
+    for (let done = 0; done < whole; ) {
+      const position = LUKS_HEADER_BYTES + at + done;
+      done += (await target.write(encrypted, done, whole - done, position)).bytesWritten;
+    }
+    at += whole;
+  }
+  chunk.fill(0);
+  return ok(undefined);
+}
