@@ -1,5 +1,5 @@
 // Plain JavaScript for Node 20.19+: brings pnpm, every package, the Node that the scripts run on, and the system packages
-// of the command it is run for: setup.mjs [start | test | lab]. Talks on stderr only.
+// of the command it is run for: setup.mjs [start | test | vm | lab]. Talks on stderr only.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ const LAB = {
   gcc: 'gcc',
   '/usr/lib/x86_64-linux-gnu/libc.a': 'libc6-dev',
 };
-const NEEDS = { start: START, test: TEST, lab: LAB };
+const NEEDS = { start: START, test: TEST, vm: VM, lab: LAB };
 
 installPackages();
 installSystemParts(NEEDS[process.argv[2]] ?? {});

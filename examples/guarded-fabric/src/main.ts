@@ -7,7 +7,7 @@ import { play, reset } from './play.ts';
 const stateHome = process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
 const command = new Command('guarded-fabric')
   .description(
-    'Starts the services on loopback and plays a guarded fabric: a host enrols, attests, opens a key; others are refused.',
+    'Starts the services on loopback and plays a guarded fabric: a host enrols, attests, opens a key, runs a VM where QEMU is installed; others are refused.',
   )
   .option(
     '--data <DIR>',
@@ -15,11 +15,12 @@ const command = new Command('guarded-fabric')
     join(stateHome, 'sekimori-guarded-fabric'),
   )
   .option('--reset', 'begin anew: removes what --data holds')
+  .option('--no-vm', 'leave out the chapter with a virtual machine, also where QEMU is installed')
   .option('--once', 'end after the story, with exit status 0 or 1')
   .option('--json', 'one JSON document on standard output when the story has ended')
   .addHelpText('after', '\nExample:\n  npm start --silent -- --once --json');
 command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
-const options = command.parse().opts<{ data: string; reset?: true; once?: true; json?: true }>();
+const options = command.parse().opts<{ data: string; reset?: true; vm: boolean; once?: true; json?: true }>();
 
 const folder = resolve(options.data);
 const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
@@ -30,13 +31,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 try {
   if (options.reset) await reset(folder);
-  const { story, tpm, data, fabric } = await play(folder, narrator, stopping.signal);
-  if (options.json) process.stdout.write(`${JSON.stringify({ tpm, steps: story.steps }, null, 2)}\n`);
-  const refusals = story.steps.filter(({ ok, fault }) => ok && fault !== undefined).length;
+  const { story, tpm, data, fabric } = await play(folder, { narrator, stop: stopping.signal, vm: options.vm });
+  const { steps, leftOut } = story;
+  if (options.json) process.stdout.write(`${JSON.stringify({ tpm, steps, leftOut }, null, 2)}\n`);
+  const refusals = steps.filter(({ ok, fault }) => ok && fault !== undefined).length;
   narrator.chapter(
     story.ok
-      ? `All ${story.steps.length} steps held, ${refusals} of them refusals.`
-      : `The story ended at step ${story.steps.length}: ${story.steps.at(-1)?.name}.`,
+      ? `All ${steps.length} steps held, ${refusals} of them refusals.${leftOut.length > 0 ? ' A chapter was left out.' : ''}`
+      : `The story ended at step ${steps.length}: ${steps.at(-1)?.name}.`,
   );
   if (options.once || !fabric || !story.ok || stopping.signal.aborted) {
     await fabric?.close();

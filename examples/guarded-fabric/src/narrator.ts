@@ -12,7 +12,8 @@ export function textNarrator(write: (text: string) => void, colours: boolean): N
       const mark = report.ok ? paint('32', '✓') : paint('31', '✗');
       const fault = report.fault ? ` ${paint(report.ok ? '33' : '31', `[${report.fault}]`)}` : '';
       write(`  ${mark} ${report.name}${fault} ${paint('2', `${report.millis} ms`)}\n`);
-      for (const line of told.lines ?? []) write(`      ${paint('2', line)}\n`);
+      const phases = told.phases?.map(({ phase, millis }) => `${phase} ${millis} ms`).join(', ') ?? [];
+      for (const line of [phases, told.lines ?? []].flat()) write(`      ${paint('2', line)}\n`);
       if (report.problem !== undefined) write(`      ${paint('31', report.problem)}\n`);
     },
   };

@@ -5,9 +5,11 @@ import { enrolHost } from './chapters/enrol.ts';
 import { protectKey } from './chapters/keys.ts';
 import { bootSomethingElse } from './chapters/other-boots.ts';
 import { refuse } from './chapters/refusals.ts';
+import { runShieldedVm, SHIELDED_VM } from './chapters/shielded-vm.ts';
 import { type Fabric, initialise, startFabric } from './fabric.ts';
 import { recordedBoot } from './machine/boots.ts';
 import { tpmMaker } from './machine/tpm.ts';
+import { vmHindrance } from './machine/vm-needs.ts';
 import { type Narrator, Story, StoryEnded } from './story.ts';
 
 export interface Played {
@@ -24,7 +26,16 @@ export async function reset(folder: string): Promise<void> {
 }
 
 /** Plays the whole story on the services of a data folder, which is made or gone on with. Machines are stopped at the end. */
-export async function play(folder: string, narrator: Narrator, stop: AbortSignal): Promise<Played> {
+export async function play(
+  folder: string,
+  options: {
+    readonly narrator: Narrator;
+    readonly stop: AbortSignal;
+    /** False leaves the chapter with a virtual machine out. */
+    readonly vm: boolean;
+  },
+): Promise<Played> {
+  const { narrator, stop } = options;
   const data = join(folder, 'hgs');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const maker = tpmMaker(folder);
@@ -54,15 +65,18 @@ export async function play(folder: string, narrator: Narrator, stop: AbortSignal
       otherInitrd: recordedBoot('uki-snakeoil-initrd-changed'),
     };
     const run = Date.now().toString(36);
-    cast = { story, folder, data, maker, run, boots, fabric, machines: [] };
+    cast = { story, stop, folder, data, maker, run, boots, fabric, machines: [], vms: [] };
     const { host, id } = await enrolHost(cast);
-    const protector = await protectKey(cast, host);
-    await bootSomethingElse(cast, host, id);
-    await refuse(cast, host, id, protector);
+    const key = await protectKey(cast, host);
+    const hindrance = options.vm ? vmHindrance() : 'as --no-vm asks for';
+    if (hindrance !== undefined) story.leaveOut(SHIELDED_VM, hindrance);
+    const vm = hindrance === undefined ? await runShieldedVm(cast, host, key) : undefined;
+    await bootSomethingElse(cast, host, id, vm);
+    await refuse(cast, host, id, key.protector);
   } catch (error) {
     if (!(error instanceof StoryEnded)) throw error;
   } finally {
-    for (const machine of cast?.machines ?? []) await machine.stop();
+    for (const machine of [...(cast?.vms ?? []), ...(cast?.machines ?? [])]) await machine.stop();
     await rm(join(folder, 'machines'), { recursive: true, force: true });
   }
   return { story, tpm: maker.kind, data, fabric: cast?.fabric };

@@ -7,16 +7,26 @@ export interface StepReport {
   /** Of a step that did not hold: what was wrong, for people. */
   readonly problem?: string;
   readonly millis: number;
+  /** How long each part of it took, in order. */
+  readonly phases?: Phases;
 }
+export type Phases = readonly { readonly phase: string; readonly millis: number }[];
 
-/** What a step tells: lines for people, and the fault code where the step is a refusal. */
+/** What a step tells: lines for people, its parts, and the fault code where the step is a refusal. */
 export interface Told {
   readonly lines?: readonly string[];
+  readonly phases?: Phases;
   readonly fault?: string;
 }
 
+/** A chapter that was not played, and why. */
+export interface LeftOut {
+  readonly chapter: string;
+  readonly why: string;
+}
+
 export interface Narrator {
-  /** Something to know beforehand, in one line. */
+  /** Something to know, in one line. */
   note(text: string): void;
   chapter(title: string): void;
   begin(name: string): void;
@@ -28,6 +38,7 @@ export class Story {
   readonly #now: () => number;
   readonly #stop: AbortSignal | undefined;
   readonly steps: StepReport[] = [];
+  readonly leftOut: LeftOut[] = [];
 
   constructor(narrator: Narrator, now: () => number, stop?: AbortSignal) {
     this.#narrator = narrator;
@@ -43,6 +54,13 @@ export class Story {
     this.#narrator.chapter(title);
   }
 
+  /** A chapter that cannot be played here, or that nobody wants: said, and in the report. */
+  leaveOut(chapter: string, why: string): void {
+    this.#narrator.chapter(chapter);
+    this.#narrator.note(`  left out: ${why}`);
+    this.leftOut.push({ chapter, why });
+  }
+
   /** Runs one step. What follows needs what came before, so a step that fails ends the story: StoryEnded is thrown. */
   async step<T>(name: string, work: () => Promise<{ readonly value: T } & Told>): Promise<T> {
     if (this.#stop?.aborted) throw new StoryEnded(name);
@@ -50,7 +68,9 @@ export class Story {
     const start = this.#now();
     try {
       const { value, ...told } = await work();
-      this.#end({ name, ok: true, ...(told.fault ? { fault: told.fault } : {}), millis: this.#since(start) }, told);
+      const { fault, phases } = told;
+      const millis = this.#since(start);
+      this.#end({ name, ok: true, ...(fault ? { fault } : {}), millis, ...(phases ? { phases } : {}) }, told);
       return value;
     } catch (problem) {
       const fault = problem instanceof Refused ? { fault: problem.code } : {};

@@ -1,5 +1,6 @@
 import { FilePath } from '@sekimori/service-kit/program';
 import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
 
 const strict = { additionalProperties: false };
 const Firmware = (code: string, variables: string) =>
@@ -48,3 +49,8 @@ export const VmSettings = Type.Object(
   { ...strict, default: {} },
 );
 export type VmSettings = Static<typeof VmSettings>;
+
+/** With the defaults for what is left out. */
+export function vmSettings(values: Partial<VmSettings>): VmSettings {
+  return Value.Default(VmSettings, { ...values }) as VmSettings;
+}

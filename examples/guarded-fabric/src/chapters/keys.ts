@@ -3,6 +3,7 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { releaseKeys } from '@sekimori/guarded-host';
 import {
   createGuardian,
+  type Guardian,
   type GuardianKeys,
   newKeyProtector,
   OpenedProtector,
@@ -16,8 +17,15 @@ import type { Cast } from '../cast.ts';
 import { granted } from '../expect.ts';
 import type { Machine } from '../machine/host.ts';
 
-/** An owner protects a VM's key for the fabric; the attested host has it rolled. Gives the protector the VM would now lie beside. */
-export async function protectKey(cast: Cast, host: Machine): Promise<Uint8Array> {
+export interface ProtectedKey {
+  readonly owner: GuardianKeys;
+  readonly fabric: Guardian;
+  /** As it was rolled last. */
+  readonly protector: Uint8Array;
+}
+
+/** An owner protects a VM's key for the fabric; the attested host has it rolled. */
+export async function protectKey(cast: Cast, host: Machine): Promise<ProtectedKey> {
   const { story, fabric } = cast;
   story.chapter('3  A tenant trusts the fabric with a key');
   const owner = await story.step('the owner makes a guardian', async () => {
@@ -57,7 +65,7 @@ export async function protectKey(cast: Cast, host: Machine): Promise<Uint8Array>
     if (!same(await openAs(owner, rolled.egressProtector), rolled.keys.egress)) throw new Error('another key came out');
     return { value: undefined };
   });
-  return rolled.egressProtector;
+  return { owner, fabric: guardian, protector: rolled.egressProtector };
 }
 
 async function openAs(owner: GuardianKeys, protector: Uint8Array): Promise<Secret> {

@@ -4,14 +4,25 @@ import type { Cast } from '../cast.ts';
 import { granted, refused } from '../expect.ts';
 import type { RecordedBoot } from '../machine/boots.ts';
 import type { Machine } from '../machine/host.ts';
+import type { HostedVm } from '../machine/hosted-vm.ts';
+import { startRefused } from './shielded-vm.ts';
 
 /** The same host boots something else, and is refused; the administrator sees which event of which PCR differs. */
-export async function bootSomethingElse(cast: Cast, host: Machine, id: string): Promise<void> {
+export async function bootSomethingElse(
+  cast: Cast,
+  host: Machine,
+  id: string,
+  vm: HostedVm | undefined,
+): Promise<void> {
   const { story, boots } = cast;
-  story.chapter('4  The same host boots something else');
+  story.chapter('5  The same host boots something else');
   await story.step('one more word in the kernel command line', () =>
     bootRefused(cast, host, id, boots.otherCommandLine),
   );
+  if (vm)
+    await story.step("booted so, it tries to start the tenant's VM", () =>
+      startRefused(vm, 'policy-denied/CodeIntegrityPolicy'),
+    );
   await story.step('one more file in the initrd', () => bootRefused(cast, host, id, boots.otherInitrd));
   await story.step('it boots what was approved, and is attested again', async () => {
     await host.boot(boots.approved);

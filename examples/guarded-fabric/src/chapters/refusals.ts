@@ -20,7 +20,7 @@ import { approve } from './enrol.ts';
 /** What must never pass: strangers, replays, other keys, certificates past their time, revoked hosts. */
 export async function refuse(cast: Cast, host: Machine, id: string, protector: Uint8Array): Promise<void> {
   const { story, maker } = cast;
-  story.chapter('5  What else is refused');
+  story.chapter('6  What else is refused');
   const stranger = await story.step('a second machine, which nobody enrolled', async () => {
     const made = await makeMachine(cast.folder, maker, cast.fabric, `stranger-${cast.run}`);
     cast.machines.push(made);
