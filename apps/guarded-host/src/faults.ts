@@ -18,6 +18,7 @@ export const HOST_FAULTS = {
   'service-unexpected': 'compare the versions of the service and of this program, and its address',
   'event-log-unreadable': "firmware with a TPM writes it, Linux shows it to root: look at the setting 'eventLog'",
   'agent-running': "one agent for a state folder and a socket: 'systemctl status sekimori-host'",
+  'socket-unusable': "look at the setting 'socket': a path of its own, 107 bytes at most",
   'local-mode': "set mode to 'host-guardian-service', with the addresses of the services, to be attested",
   'state-unreadable': 'only root may have access to the state folder and its files',
   'state-damaged': "move the file away; 'sekimori-host identity --enrol --host-id ID' takes the enrolment up again",

@@ -37,7 +37,7 @@ type AgentFault = StartFault | HostFault;
 
 /**
  * The agent of this machine: keeps it attested and answers on its socket. `agent-running`: another one has the state folder or the
- * socket; `state-unreadable`: one of their folders is open to others.
+ * socket; `state-unreadable`: one of their folders is open to others; `socket-unusable`.
  */
 export async function startAgent(options: AgentOptions): Promise<Result<RunningAgent, AgentFault>> {
   const { settings, logger, timing = systemTiming(systemClock) } = options;
@@ -77,7 +77,12 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
       failuresInARow: renewal.failuresInARow,
     });
     const server = agentServer([...ownRoutes(renewal, self), ...(options.routes ?? [])], context);
-    await listenOn(server, socket);
+    const listening = await listenOn(server, socket);
+    if (!listening.ok) {
+      await host.close();
+      await release();
+      return listening;
+    }
     if (!isLocal) renewal.start();
     logger.info({ socket, stateFolder, mode: settings.mode, version: options.version }, 'the agent runs');
     return ok({

@@ -1,13 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { rm } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { toHex } from '@sekimori/bytes';
 import type { AnyRoute } from '@sekimori/protocol';
-import { fail, ok, type Result } from '@sekimori/result';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { type Logger, readQuery } from '@sekimori/service-kit/daemon';
 import { readJson } from '@sekimori/service-kit/program';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
+import { type HostFaultCode, hostFault } from '../faults.ts';
 import { agentProblem } from './problem.ts';
 import { faultOf } from './renewal.ts';
 import type { AgentContext, AgentRoute } from './routes.ts';
@@ -63,12 +64,18 @@ export function agentServer(routes: readonly AgentRoute[], context: AgentContext
     return outcome;
   }
 
-  const server = createServer(LIMITS, (request, response) => {
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const traceId = toHex(nodeCrypto.random(16));
-    void answer(request, response, traceId)
-      .catch((error: unknown) => thrown(error, traceId, context.logger))
-      .then((outcome) => send(response, outcome, traceId));
-  });
+    const { logger } = context;
+    const outcome = await answer(request, response, traceId).catch((error: unknown) => thrown(error, traceId, logger));
+    const status = send(response, outcome, traceId);
+    const { method, url } = request;
+    const code = outcome.ok ? undefined : outcome.fault.code;
+    // What only looks is asked for all the time.
+    logger[method === 'GET' && outcome.ok ? 'debug' : 'info']({ traceId, method, url, status, code }, 'request');
+  }
+
+  const server = createServer(LIMITS, (request, response) => void serve(request, response));
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }
@@ -133,34 +140,44 @@ function thrown(error: unknown, traceId: string, logger: Logger): Result<never> 
   return fail('internal', 'look for the trace id in the log of the agent');
 }
 
-function send(response: ServerResponse, outcome: Result<object>, traceId: string): void {
-  if (response.destroyed) return;
+function send(response: ServerResponse, outcome: Result<object>, traceId: string): number {
   const problem = outcome.ok ? undefined : agentProblem(outcome.fault, traceId);
   const text = JSON.stringify(problem ?? (outcome.ok && outcome.value));
-  response.writeHead(problem?.status ?? 200, {
+  const status = problem?.status ?? 200;
+  if (response.destroyed) return status;
+  response.writeHead(status, {
     'content-type': problem ? 'application/problem+json' : 'application/json',
     'content-length': Buffer.byteLength(text),
     'x-trace-id': traceId,
     ...(problem && { connection: 'close' }), // what was sent may not have been read
   });
   response.end(text);
+  return status;
 }
 
+/** sun_path without its last NUL: unix(7). */
+const MAX_PATH = 107;
+
 /**
- * Listens on a UNIX socket that its owner alone may open, from birth. The caller holds a lock on it: what lies there is left over
- * from an agent that was killed.
+ * Listens on a UNIX socket that its owner alone may open, from birth. The caller holds a lock on it: a socket that lies there is left
+ * over from an agent that was killed. `socket-unusable`: something else lies there, or the path is too long.
  */
-export async function listenOn(server: Server, path: string): Promise<void> {
-  await rm(path, { force: true });
+export async function listenOn(server: Server, path: string): Promise<Result<void, Fault<HostFaultCode>>> {
+  if (Buffer.byteLength(path) > MAX_PATH)
+    return hostFault('socket-unusable', `${path} is longer than ${MAX_PATH} bytes`);
+  const there = await lstat(path).catch(() => undefined);
+  if (there && !there.isSocket()) return hostFault('socket-unusable', `${path} is there, and is no socket`);
+  if (there) await unlink(path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     const mask = process.umask(0o177); // the socket is made within the call
     try {
-      server.listen(path, () => resolve());
+      server.listen(path, resolve);
     } finally {
       process.umask(mask);
     }
   });
+  return ok(undefined);
 }
 
 const CLOSE_MILLIS = 10_000;

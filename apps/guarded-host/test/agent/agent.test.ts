@@ -1,4 +1,4 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expectOk } from '@sekimori/result';
 import { boot } from '@sekimori/testkit';
@@ -117,11 +117,16 @@ describe('an agent', () => {
     await anAgent(settings, fakeTiming(clock));
   });
 
-  it('takes the place of one that was killed', async () => {
+  it('removes no file that is none of its own, and takes no path that no socket can have', async () => {
     const { settings } = await aMachineAt([here], clock);
-    await (await anAgent(settings, fakeTiming(clock))).close();
-    await writeFile(settings.socket, ''); // stands for a socket that nobody listens on
-    expect(await isGuarded(await anAgent(settings, fakeTiming(clock)))).toBe(true);
+    const own = `${settings.stateFolder}/own`;
+    const unusable = { ok: false, fault: { code: 'socket-unusable' } };
+    await mkdir(settings.stateFolder, { recursive: true });
+    await writeFile(own, 'precious');
+    for (const socket of [own, `${settings.stateFolder}/${'x'.repeat(100)}`])
+      expect(await startAgent({ settings: { ...settings, socket }, version: '0', logger })).toMatchObject(unusable);
+    expect(await readFile(own, 'utf8')).toBe('precious');
+    await anAgent(settings, fakeTiming(clock)); // no lock was left behind
   });
 
   it('refuses folders that are open to others', async () => {

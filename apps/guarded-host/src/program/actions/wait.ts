@@ -3,7 +3,8 @@ import { ok, type Result } from '@sekimori/result';
 import { runningAgent } from '../../agent/client.ts';
 import { agentRoutes } from '../../agent/api.ts';
 import type { HostSettings } from '../../config.ts';
-import { reportOf } from '../../report.ts';
+import { hostFault } from '../../faults.ts';
+import { healthAtHand } from '../../in-order.ts';
 import type { CommandFault, CommandResult, Invocation } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { WaitOptions } from '../wait.ts';
@@ -16,6 +17,7 @@ export async function waitAction(
   settings: HostSettings,
   { options: { timeout } }: Invocation<WaitOptions>,
 ): Promise<CommandResult> {
+  if (settings.mode === 'local') return hostFault('local-mode', 'a host that asks nobody is never guarded');
   const end = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout * 1000;
   for (;;) {
     const guarded = await isGuarded(settings);
@@ -37,6 +39,10 @@ async function isGuarded(settings: HostSettings): Promise<Result<boolean, Comman
     const told = await agent.call(agentRoutes.guarded);
     return told.ok ? ok(told.value.isHostGuarded) : told;
   }
-  const report = await withHost(settings, reportOf);
-  return report.ok ? ok(report.value.isHostGuarded) : report;
+  return withHost(settings, async (host) => {
+    const services = await host.attestation();
+    if (!services.ok) return services;
+    const atHand = await healthAtHand(host, services.value);
+    return atHand.ok ? ok(atHand.value !== undefined) : atHand;
+  });
 }
