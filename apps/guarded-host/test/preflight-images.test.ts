@@ -3,15 +3,18 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import fuzzImage from '../fuzz/boot-image.ts';
+import fuzzOption from '../fuzz/load-option.ts';
 import fuzzDatabase from '../fuzz/signature-database.ts';
 import { authenticodeDigest } from '../src/preflight/authenticode.ts';
 import { kindOf } from '../src/preflight/image-kind.ts';
 import { imageSignatures, leadsTo } from '../src/preflight/image-signature.ts';
+import { fatMounts } from '../src/preflight/linux-environment.ts';
+import { loadOption } from '../src/preflight/load-option.ts';
 import { contentOfSection, parsePe, sectionOf } from '../src/preflight/pe.ts';
 import { databaseEntries } from '../src/preflight/signature-database.ts';
 import { asArguments, embeddedInitrd, stubMeasurements } from '../src/preflight/uki.ts';
 import { anImageSigner, aUki, imageDigest, peImage, signedImage } from './support/pe-image.ts';
-import { signatureLists } from './support/uki-machine.ts';
+import { bootOption, signatureLists } from './support/uki-machine.ts';
 
 const signer = await anImageSigner('one');
 const signed = await signedImage(aUki(), signer);
@@ -160,6 +163,22 @@ describe('what the stub measures', () => {
   });
 });
 
+describe('the mounts of a machine', () => {
+  it('are the whole FAT file systems, with what stands for a space undone', () => {
+    const mountinfo = [
+      '20 1 8:2 / / rw - ext4 /dev/sda2 rw',
+      '21 20 8:1 / /boot/efi rw,relatime shared:1 - vfat /dev/sda1 rw',
+      String.raw`22 20 8:17 / /mnt/a\040stick rw - vfat /dev/sdb1 rw`,
+      '23 20 8:1 /EFI /srv/efi rw - vfat /dev/sda1 rw',
+      'nonsense',
+    ].join('\n');
+    expect(fatMounts(mountinfo)).toEqual([
+      { folder: '/boot/efi', device: '8:1' },
+      { folder: '/mnt/a stick', device: '8:17' },
+    ]);
+  });
+});
+
 describe('every input is a value or a fault', () => {
   it('for images: cut at each length, and each byte of the headers and of the signature changed', () => {
     for (let length = 0; length < signed.length; length += length < 1024 ? 1 : 37)
@@ -171,6 +190,17 @@ describe('every input is a value or a fault', () => {
         image[at] = image[at]! ^ flip;
         expect(() => fuzzImage(image)).not.toThrow();
       }
+    }
+  });
+
+  it('for boot options: cut at each length, and each byte changed', () => {
+    const option = bootOption('disk', String.raw`\EFI\x.efi`);
+    expect(loadOption(option)).toEqual({ description: 'disk', path: String.raw`\EFI\x.efi` });
+    for (let length = 0; length < option.length; length++) fuzzOption(option.subarray(0, length));
+    for (let at = 0; at < option.length; at++) {
+      const bytes = Uint8Array.from(option);
+      bytes[at] = bytes[at]! ^ 0xff;
+      expect(() => fuzzOption(bytes)).not.toThrow();
     }
   });
 

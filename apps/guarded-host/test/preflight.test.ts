@@ -221,6 +221,26 @@ describe('preflight and the firmware', () => {
     expect(ids(await machine.preflight(ukiBoot(aUki())))).toContain('boot-choice-differs: unknown');
   });
 
+  describe('that does not measure boot options', () => {
+    const firmware = { ...PLAIN_FIRMWARE, options: {} };
+    const withOption = async (option: Uint8Array) => {
+      const machine = await aMachine(firmware, { [IMAGE]: aUki() });
+      await machine.set('Boot0001', GLOBAL, option);
+      return machine.preflight(ukiBoot(aUki(), {}, { firmware }));
+    };
+
+    it('does not know whether arguments changed, where the image listens to them', async () => {
+      const report = await withOption(bootOption('disk', PATH));
+      expect(ids(report)).toEqual(['boot-choice-differs: unknown']);
+      expect(others(report)).toEqual({ 9: 'unknown', 12: 'unknown' });
+    });
+
+    it('sees that the option names another file, and that it is gone', async () => {
+      for (const option of [bootOption('disk', '\\EFI\\other.efi'), new Uint8Array(3)])
+        expect(others(await withOption(option))).toMatchObject({ 4: 'unknown', 11: 'unknown' });
+    });
+  });
+
   it('knows nothing of variables where there is no efivarfs', async () => {
     const machine = await aMachine(PLAIN_FIRMWARE, { [IMAGE]: aUki() });
     const { rm } = await import('node:fs/promises');

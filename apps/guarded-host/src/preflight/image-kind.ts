@@ -33,7 +33,7 @@ export function loaderInfo(image: PeImage): string | undefined {
 const MAX_TEXT = 64 * 1024;
 
 /** A section of text without its final NULs. */
-export function textOf(image: PeImage, name: string): string | undefined {
+function textOf(image: PeImage, name: string): string | undefined {
   const section = sectionOf(image, name);
   if (!section || section.virtualSize > MAX_TEXT) return undefined;
   const content = contentOfSection(image, section);

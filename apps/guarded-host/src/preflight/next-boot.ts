@@ -37,7 +37,7 @@ export async function draftNextBoot(draft: Draft, environment: BootEnvironment):
     else notRecomputed(draft, event);
   }
   for (const event of authorities) notRecomputed(draft, event);
-  if (environment.variables) await bootChoiceStep(draft, environment.variables);
+  if (environment.variables) await bootChoiceStep(draft, environment.variables, walk.images[0]);
 }
 
 const IMAGES: ReadonlySet<number> = new Set([

@@ -10,7 +10,7 @@ const TYPES = {
   'c1c41626-504c-4092-aca9-41f936934328': 'image-sha256',
   '3bd2a492-96c0-4079-b420-fcf98ef103ed': 'certificate-sha256',
 } as const;
-export type SignatureType = (typeof TYPES)[keyof typeof TYPES] | 'other';
+type SignatureType = (typeof TYPES)[keyof typeof TYPES] | 'other';
 
 export interface DatabaseEntry {
   readonly type: SignatureType;

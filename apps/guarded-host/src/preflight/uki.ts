@@ -99,7 +99,7 @@ export function asArguments(text: string): string {
   return text.replaceAll(/[\0-\x20\x7f]/g, ' ').replaceAll(/^ +| +$/g, '');
 }
 
-export function stubVersion(image: PeImage): Result<number, Fault<'stub-unknown'>> {
+function stubVersion(image: PeImage): Result<number, Fault<'stub-unknown'>> {
   const info = loaderInfo(image);
   const version = Number(/^systemd-stub (\d{1,4})\b/.exec(info ?? '')?.[1]);
   return VERSIONS.has(version) ? ok(version) : fail('stub-unknown', `the stub is ${info ?? 'not one of systemd'}`);

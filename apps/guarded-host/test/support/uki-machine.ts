@@ -46,8 +46,13 @@ export function signatureLists(type: 'x509' | 'sha256', ...entries: readonly Uin
   );
 }
 
-/** An option of the boot manager: attributes, no path, a name. */
-export const bootOption = (name: string): Uint8Array => concat(u32(1), Uint8Array.of(0, 0), wide(`${name}\0`));
+/** An option of the boot manager: active, with a name, and the path of a file where one is given. */
+export function bootOption(name: string, path?: string): Uint8Array {
+  const file = path === undefined ? new Uint8Array() : wide(`${path}\0`);
+  const end = Uint8Array.of(0x7f, 0xff, 4, 0);
+  const list = path === undefined ? end : concat(Uint8Array.of(4, 4, file.length + 4, 0), file, end);
+  return concat(u32(1), Uint8Array.of(list.length, 0), wide(`${name}\0`), list);
+}
 
 export interface Firmware {
   readonly secureBoot: boolean;

@@ -2,13 +2,21 @@ import type { ReadEvent } from '@sekimori/event-log';
 import type { Draft } from '../draft.ts';
 import { type EfiVariables, fromUtf16 } from '../efi-variables.ts';
 import { EFI_GLOBAL_VARIABLE, LOADER, SHIM_LOCK } from '../guid.ts';
+import { loadOption } from '../load-option.ts';
+import { sectionOf } from '../pe.ts';
+import type { BootImage } from '../walk.ts';
 
 /** What another choice of the boot manager touches. */
 const BOOT_PCRS = [4, 5, 7, 8, 9, 11, 12, 13, 14];
 
 /** Whether firmware and loader would start the same program again, and whether something waits for the next boot. UEFI 2.10, 3.1. */
-export async function bootChoiceStep(draft: Draft, variables: EfiVariables): Promise<void> {
+export async function bootChoiceStep(
+  draft: Draft,
+  variables: EfiVariables,
+  first: BootImage | undefined,
+): Promise<void> {
   await bootManager(draft, variables);
+  if (first) await bootOption(draft, variables, first);
   await pendingUpdates(draft, variables);
   await pendingKeys(draft, variables);
 }
@@ -21,7 +29,7 @@ async function bootManager(draft: Draft, variables: EfiVariables): Promise<void>
   const once = await variables.read(LOADER, 'LoaderEntryOneShot');
   if (once) unknown('LoaderEntryOneShot', `the boot loader takes ${fromUtf16(once)} at the next boot, for once`);
   const order = numbersIn(await variables.read(EFI_GLOBAL_VARIABLE, 'BootOrder'));
-  const measured = numbersIn(orderAtThisBoot(draft.events));
+  const measured = numbersIn(measuredVariable(draft.events, 'BootOrder'));
   if (measured.length > 0 && order.join() !== measured.join()) {
     const detail = `${measured.map(optionName).join(', ')} at this boot, ${order.map(optionName).join(', ')} now`;
     draft.find('boot-order-changed', 'unknown', 'BootOrder', [1], detail);
@@ -35,9 +43,32 @@ async function bootManager(draft: Draft, variables: EfiVariables): Promise<void>
   if (name !== undefined && isOther) unknown(name, 'the option that this boot took starts something else now');
 }
 
-function orderAtThisBoot(events: readonly ReadEvent[]): Uint8Array | undefined {
+/**
+ * The option that this boot took, where firmware does not measure it: it must still name the file that was started. Whether its
+ * arguments changed cannot be told then; a unified kernel image under Secure Boot does not listen to them.
+ */
+async function bootOption(draft: Draft, variables: EfiVariables, first: BootImage): Promise<void> {
+  const current = numbersIn(await variables.read(EFI_GLOBAL_VARIABLE, 'BootCurrent'))[0];
+  if (current === undefined) return;
+  const name = optionName(current);
+  if (measuredVariable(draft.events, name)) return;
+  const now = loadOption((await variables.read(EFI_GLOBAL_VARIABLE, name)) ?? new Uint8Array());
+  const unknown = (pcrs: readonly number[], detail: string) =>
+    draft.find('boot-choice-differs', 'unknown', name, pcrs, detail);
+  if (!now) return unknown(BOOT_PCRS, 'the option that this boot took is not there any more, or is none');
+  const { content } = first.event;
+  const path = content.is === 'image' ? content.path : undefined;
+  if (now.path !== undefined && path !== undefined && now.path.toLowerCase() !== path.toLowerCase())
+    return unknown(BOOT_PCRS, `it names ${now.path}, and this boot started ${path}`);
+  const secureBoot = measuredVariable(draft.events, 'SecureBoot')?.[0] === 1;
+  const isDeaf = first.kind === 'uki' && secureBoot && first.image && sectionOf(first.image, '.cmdline');
+  if ((first.kind === 'uki' || first.kind === 'linux') && !isDeaf)
+    unknown([9, 12], 'firmware does not measure this option: whether its arguments changed is not known');
+}
+
+function measuredVariable(events: readonly ReadEvent[], name: string): Uint8Array | undefined {
   for (const { content } of events)
-    if (content.is === 'variable' && content.guid === EFI_GLOBAL_VARIABLE && content.name === 'BootOrder')
+    if (content.is === 'variable' && content.guid === EFI_GLOBAL_VARIABLE && content.name === name)
       return content.value;
   return undefined;
 }

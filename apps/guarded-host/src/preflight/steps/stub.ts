@@ -9,7 +9,7 @@ import type { BootImage, Walk } from '../walk.ts';
 /** Tags of the kernel's EFI stub in PCR 9: drivers/firmware/efi/libstub. */
 const KERNEL_TAGS = { loadOptions: 0x8f3b22ed, initrd: 0x8f3b22ec } as const;
 
-export function tagOf({ content }: ReadEvent): number | undefined {
+function tagOf({ content }: ReadEvent): number | undefined {
   return content.is === 'label' ? content.tag : undefined;
 }
 
