@@ -38,7 +38,7 @@ import { aFolder } from './support/folders.ts';
 const AT = new Date('2026-06-01T00:00:00Z');
 const VM = parseVmId('3f1f0f0e-0000-4000-8000-00000000abcd')!;
 const key = () => new Secret(crypto.random(32));
-const run = promisify(execFile);
+const execute = promisify(execFile);
 
 describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))("a VM's TPM", () => {
   let folder: string;
@@ -71,7 +71,9 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))("a VM's TPM", () => {
       const trust = { intermediates: [], roots: [authority], at: AT };
       expect(expectOk(checkEndorsementCertificate(crypto, certificate, trust)).tpm.model).toBe('swtpm');
       await writeFile(fileIn('ek.pem'), writePem('CERTIFICATE', der));
-      const verified = await run('openssl', ['verify', '-x509_strict', '-CAfile', 'ca.pem', 'ek.pem'], { cwd: folder });
+      const verified = await execute('openssl', ['verify', '-x509_strict', '-CAfile', 'ca.pem', 'ek.pem'], {
+        cwd: folder,
+      });
       expect(verified.stdout).toContain('ek.pem: OK');
     }
   });
@@ -82,7 +84,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))("a VM's TPM", () => {
       const swtpm = await startSwtpm({ stateDir: stateDir(), stateKey });
       onTestFinished(() => swtpm.stop());
       const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
-      const tool = (line: string) => run(line.split(' ')[0]!, line.split(' ').slice(1), { cwd: folder, env });
+      const tool = (line: string) => execute(line.split(' ')[0]!, line.split(' ').slice(1), { cwd: folder, env });
       await tool('tpm2_getekcertificate -o rsa.der -o other.der');
       expect(equal(await readFile(fileIn('rsa.der')), made.endorsementCertificates.rsa2048)).toBe(true);
       await tool('tpm2_nvread -C 0x1c00016 -o ecc.der 0x1c00016');
@@ -123,7 +125,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))("a VM's TPM", () => {
   });
 
   it.each([
-    ['an empty folder', async (path: string) => void (await mkdir(path))],
+    ['an empty folder', async (path: string) => mkdir(path)],
     ['no folder', async () => {}],
     [
       'an empty state file',
@@ -181,6 +183,23 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('a virtual TPM for QEMU
     await vtpm.exited;
   });
 
+  it('does not start before it is written down which process it is', async () => {
+    const { stateDir, controlSocket, logFile } = await prepared();
+    const seen: [number, string][] = [];
+    const onSpawned = async (pid: number) => void seen.push([pid, await proc(pid, 'comm')]);
+    const vtpm = expectOk(await startVirtualTpm({ stateDir, stateKey, controlSocket, logFile, onSpawned }));
+    onTestFinished(() => vtpm.stop());
+    expect(seen).toEqual([[vtpm.pid, 'sh\n']]);
+    expect(await proc(vtpm.pid, 'comm')).toBe('swtpm\n');
+    await vtpm.stop();
+    const lost = async () => Promise.reject(new Error('the disk is full'));
+    const failed = { ok: false, fault: { code: 'vtpm-start-failed', detail: 'the disk is full' } };
+    expect(await startVirtualTpm({ stateDir, stateKey, controlSocket, logFile, onSpawned: lost })).toMatchObject(
+      failed,
+    );
+    expect((await execute('ps', ['-eo', 'args'])).stdout).not.toContain(controlSocket);
+  });
+
   it.skipIf(process.getuid?.() !== 0)('runs as a user of its own, who owns its state', async () => {
     const { run, stateDir, logFile } = await prepared();
     const uid = 54321;
@@ -204,7 +223,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('a virtual TPM for QEMU
       fault: { code: 'vtpm-state-refused' },
     });
     expect(await readFile(join(stateDir, 'tpm2-00.permall'))).toEqual(before);
-    const listed = await run('ps', ['-eo', 'args']);
+    const listed = await execute('ps', ['-eo', 'args']);
     expect(listed.stdout).not.toContain(controlSocket);
   });
 

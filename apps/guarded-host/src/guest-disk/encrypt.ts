@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { toHex } from '@sekimori/bytes';
 import { type Crypto, Secret } from '@sekimori/crypto-core';
 import { SECTOR_BYTES } from '@sekimori/crypto-core/node';
-import { type Fault, fail, ok, type Result } from '@sekimori/result';
+import { type Fault, ok, type Result } from '@sekimori/result';
 import { syncFolder } from '@sekimori/service-kit/program';
 import type { Tpm } from '@sekimori/tpm2';
 import { addBootPolicy } from './boot-policies.ts';
