@@ -18,14 +18,19 @@ const TEST = {
   xmlsec1: 'xmlsec1',
   xmllint: 'libxml2-utils',
 };
-const LAB = {
-  ...TEST,
+/** Not part of START: `npm start` shows a virtual machine where QEMU is installed, and says so where it is not. */
+const VM = {
+  ...START,
   'qemu-system-x86_64': 'qemu-system-x86',
   'qemu-img': 'qemu-utils',
   cryptsetup: 'cryptsetup-bin',
+  '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
+};
+const LAB = {
+  ...TEST,
+  ...VM,
   losetup: 'mount',
   ip: 'iproute2',
-  '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
   '/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0': 'libtss2-tcti-device0',
   '/usr/lib/x86_64-linux-gnu/libtss2-tcti-cmd.so.0': 'libtss2-tcti-cmd0',
   '/bin/busybox': 'busybox-static',
