@@ -33,6 +33,19 @@ export const GuestReport = Type.Object(
 );
 export type GuestReport = Static<typeof GuestReport>;
 
+/** How a run ended that this agent saw. */
+const LastRun = Type.Object(
+  {
+    endedAt: Type.String(),
+    code: Type.Optional(Type.Integer()),
+    signal: Type.Optional(Type.String()),
+    fenced: Type.Boolean({ description: 'another host took it over, or the storage was lost' }),
+    guest: GuestReport,
+  },
+  strict,
+);
+export type LastRun = Static<typeof LastRun>;
+
 export const VmDetails = Type.Object(
   {
     ...VmSummary.properties,
@@ -41,6 +54,7 @@ export const VmDetails = Type.Object(
     startedAt: Type.Optional(Type.String()),
     pid: Type.Optional(Type.Integer()),
     guest: Type.Optional(GuestReport),
+    lastRun: Type.Optional(LastRun),
     sockets: Type.Optional(
       Type.Record(Type.String(), Type.String(), { description: 'UNIX sockets for the fabric; none for a shielded VM' }),
     ),

@@ -52,3 +52,20 @@ export async function mayBeSwapped(): Promise<boolean> {
   const limit = await readFile(join('/sys/fs/cgroup', own.slice(3), 'memory.swap.max'), 'utf8').catch(() => 'max');
   return limit.trim() !== '0';
 }
+
+const CAP_SYS_RESOURCE = 24n;
+
+/**
+ * Whether QEMU can lock all of its memory: it gives up root, so its limit must be raised before. Where it cannot, `mayBeSwapped` still
+ * keeps shielded VMs from a host that swaps.
+ */
+export async function canLockMemory(): Promise<boolean> {
+  if (process.getuid?.() !== 0) return false;
+  const [limits, status] = await Promise.all([
+    readFile('/proc/self/limits', 'utf8'),
+    readFile('/proc/self/status', 'utf8'),
+  ]);
+  if (/^Max locked memory\s+\S+\s+unlimited\s/m.test(limits)) return true;
+  const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> CAP_SYS_RESOURCE) & 1n) === 1n;
+}

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VmId } from '@sekimori/guest-state';
@@ -8,7 +8,6 @@ import { type GuestMessage, talkToGuest } from '../guest-disk/index.ts';
 import type { GuestReport } from './api.ts';
 import { beat, releaseClaim, stillOurs } from './folder/claim.ts';
 import type { ReleaseKeys } from './keys.ts';
-import { VARIABLES } from './machine.ts';
 import { contentOf } from './memory.ts';
 import type { NvramKeeper } from './reseal.ts';
 import { removeRunFolder } from './run-record.ts';
@@ -26,8 +25,8 @@ export interface RunningVmParts {
   readonly machine: RunningMachine;
   readonly keeper: NvramKeeper;
   readonly port: Duplex;
-  /** Of the agent that started it; one after it reads through QEMU's own descriptor. */
-  readonly nvram?: FileHandle;
+  /** The firmware's variables as they are now; undefined where QEMU was gone before it was asked for them. */
+  readonly nvram: FileHandle | undefined;
   /** Lets go of the storage's lock; QEMU has it too. */
   readonly unlock?: () => Promise<void>;
 }
@@ -47,6 +46,7 @@ export class RunningVm {
   #recovery: { readonly request: Uint8Array; readonly answer: (answer: Uint8Array | undefined) => void } | undefined;
   #fenced = false;
   #detached = false;
+  #keeping = Promise.resolve();
 
   constructor(
     parts: RunningVmParts,
@@ -112,7 +112,7 @@ export class RunningVm {
     }
     await this.#letGo();
     await removeRunFolder(runFolder);
-    this.#log('ended', { vm: name, code: exit.code, signal: exit.signal, fenced: this.#fenced });
+    this.#log('ended', { vm: name, code: exit.code, signal: exit.signal, said: exit.said, fenced: this.#fenced });
     return { exit, fenced: this.#fenced };
   }
 
@@ -142,7 +142,7 @@ export class RunningVm {
         if (performance.now() - last > (this.#leaseMillis * 2) / 3)
           return this.#fence('the storage did not answer for most of a lease');
       }
-      await this.#keepNvram();
+      if (!this.#watching.signal.aborted) await this.#keepNvram();
     }
   }
 
@@ -152,26 +152,20 @@ export class RunningVm {
     await this.parts.machine.stop({ graceMillis: 0 });
   }
 
-  async #keepNvram(): Promise<void> {
-    const { nvram, name } = this.parts;
-    try {
-      const content = nvram ? await contentOf(nvram, MAX_NVRAM) : await this.#nvramOfQemu();
-      const kept = content && (await this.parts.keeper.keep(content, this.#release));
-      if (kept && !kept.ok) this.#log('NVRAM not kept', { vm: name, fault: describeFault(kept.fault) });
-    } catch (error) {
-      this.#log('NVRAM not kept', { vm: name, error: String(error) });
-    }
+  /** One after the other: what was read later is also written later, and whoever has waited closes the file. */
+  #keepNvram(): Promise<void> {
+    this.#keeping = this.#keeping.then(() => this.#keepNvramNow());
+    return this.#keeping;
   }
 
-  /** Undefined once QEMU is gone: an agent that did not start it has no descriptor of its own. */
-  async #nvramOfQemu(): Promise<Uint8Array | undefined> {
-    const path = await this.parts.machine.descriptorPath(VARIABLES);
-    if (!path.ok) return undefined;
-    const file = await open(path.value, 'r');
+  async #keepNvramNow(): Promise<void> {
+    const { nvram, name } = this.parts;
+    if (!nvram) return;
     try {
-      return await contentOf(file, MAX_NVRAM);
-    } finally {
-      await file.close();
+      const kept = await this.parts.keeper.keep(await contentOf(nvram, MAX_NVRAM), this.#release);
+      if (!kept.ok) this.#log('NVRAM not kept', { vm: name, fault: describeFault(kept.fault) });
+    } catch (error) {
+      this.#log('NVRAM not kept', { vm: name, error: String(error) });
     }
   }
 

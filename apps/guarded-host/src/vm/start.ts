@@ -16,9 +16,9 @@ import { addGeneration } from './folder/generations.ts';
 import { generationPaths, vmPaths } from './folder/layout.ts';
 import type { ReleaseKeys } from './keys.ts';
 import { CODE, machineOf, socketsIn, VARIABLES } from './machine.ts';
-import { mayBeSwapped, memoryFile } from './memory.ts';
+import { canLockMemory, mayBeSwapped, memoryFile } from './memory.ts';
 import { NvramKeeper } from './reseal.ts';
-import { makeRunFolder, removeRunFolder, runFolderOf, runPaths, writeRunRecord } from './run-record.ts';
+import { makeRunFolder, removeRunFolder, type RunRecord, runFolderOf, runPaths, writeRunRecord } from './run-record.ts';
 import type { VmSettings } from './settings.ts';
 import { type KnownVm, knownVm, unlock } from './unlock.ts';
 
@@ -105,18 +105,32 @@ async function claimAndStart(
   phases.end('lock');
   const generation = claimed.value;
   const runFolder = runFolderOf(settings.runFolder, vm.vmId);
-  await makeRunFolder(runFolder, options.uid);
-  const started = await nextGeneration(ports, options, { ...held, generation, runFolder });
-  if (!started.ok) {
-    await removeRunFolder(runFolder);
-    await releaseClaim(vm.folder, generation);
+  const record = {
+    vmId: vm.vmId,
+    name: basename(vm.folder),
+    folder: vm.folder,
+    generation: `${generation}`,
+    uid: options.uid ?? 0,
+    startedAt: now().toISOString(),
+  };
+  let started: Result<StartedVm, Fault> | undefined;
+  try {
+    await makeRunFolder(runFolder, options.uid);
+    await writeRunRecord(runFolder, record); // first, so that an agent after us clears up whatever comes of it
+    started = await nextGeneration(ports, options, { ...held, generation, runFolder, record });
+    return started;
+  } finally {
+    if (!started?.ok) {
+      await removeRunFolder(runFolder);
+      await releaseClaim(vm.folder, generation);
+    }
   }
-  return started;
 }
 
 interface Claimed extends Held {
   readonly generation: bigint;
   readonly runFolder: string;
+  readonly record: RunRecord;
 }
 
 /** The release, and the state sealed for the generation that is to run. */
@@ -169,22 +183,14 @@ interface Running {
 
 /** swtpm and QEMU, with their secrets through descriptors. */
 async function runMachine(
-  { settings, now }: StartPorts,
+  { settings }: StartPorts,
   { uid }: { readonly uid: number | undefined },
-  { vm, generation, runFolder, lock, phases }: Claimed,
+  { vm, generation, runFolder, record, lock, phases }: Claimed,
   state: { readonly vtpmStateKey: Secret; readonly diskKeys: ReadonlyMap<string, Secret>; readonly nvram: Uint8Array },
 ): Promise<Result<Running, Fault>> {
-  const { definition, folder, vmId } = vm;
+  const { definition, folder } = vm;
   const files = new Map<string, FileHandle>();
   let vtpm: VirtualTpm | undefined;
-  const record = {
-    vmId,
-    name: basename(folder),
-    folder,
-    generation: `${generation}`,
-    uid: uid ?? 0,
-    startedAt: now().toISOString(),
-  };
   const give = async (): Promise<Result<Running, Fault>> => {
     const variables = await memoryFile(state.nvram);
     if (!variables.ok) return variables;
@@ -197,23 +203,22 @@ async function runMachine(
       if (!opened.ok) return opened;
       files.set(disk.name, opened.value);
     }
-    await writeRunRecord(runFolder, record);
     const started = await startVirtualTpm({
       stateDir: generationPaths(folder, generation).vtpm,
       stateKey: state.vtpmStateKey,
       controlSocket: socketsIn(runFolder).vtpm,
       ...(uid !== undefined && { uid }),
       logFile: join(runFolder, 'swtpm.log'),
+      onSpawned: (pid) => writeRunRecord(runFolder, { ...record, swtpm: pid }),
     });
     if (!started.ok) return started;
     vtpm = started.value;
-    await writeRunRecord(runFolder, { ...record, swtpm: vtpm.pid });
     phases.end('vtpm');
     const ours = await stillOurs(folder, generation); // the last moment before anything writes to the disks
     if (!ours.ok) return ours;
     const launched = await launchQemu({
       machine: machineOf(definition, runFolder, {
-        lockMemory: uid !== undefined && definition.security === 'shielded',
+        lockMemory: definition.security === 'shielded' && (await canLockMemory()),
       }),
       runFolder: runPaths(runFolder).machine,
       descriptors: new Map([...files].map(([id, file]) => [id, file.fd])),
@@ -225,15 +230,13 @@ async function runMachine(
     });
     if (!launched.ok) return launched;
     const machine = launched.value;
-    const port = connect(socketsIn(runFolder).guest);
-    await once(port, 'connect');
-    const resumed = await machine.resume();
-    if (!resumed.ok) {
-      await machine.stop({ graceMillis: 0 });
-      return resumed;
-    }
+    const port = await guestPort(socketsIn(runFolder).guest);
+    const resumed = port.ok ? await machine.resume() : port;
+    if (!resumed.ok) await machine.stop({ graceMillis: 0 });
+    if (!port.ok) return port;
+    if (!resumed.ok) return resumed;
     phases.end('qemu');
-    return ok({ machine, nvram, port });
+    return ok({ machine, nvram, port: port.value });
   };
   // QEMU has descriptors of its own by now: ours would keep its locks on the images.
   const closeFiles = async (all: boolean) => {
@@ -246,6 +249,18 @@ async function runMachine(
   } finally {
     await closeFiles(given?.ok !== true);
     if (given?.ok !== true) await vtpm?.stop();
+  }
+}
+
+/** `qemu-failed`: it has just ended. */
+async function guestPort(path: string): Promise<Result<Duplex, Fault<'qemu-failed'>>> {
+  const port = connect(path);
+  try {
+    await once(port, 'connect');
+    port.on('error', () => {}); // it ends with QEMU
+    return ok(port);
+  } catch (error) {
+    return fail('qemu-failed', `it does not open its guest's port: ${(error as Error).message}`);
   }
 }
 

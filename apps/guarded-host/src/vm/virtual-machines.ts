@@ -1,13 +1,13 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { adoptQemu, discardQemu } from '@sekimori/qemu';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { adoptQemu, discardQemu, type RunningMachine } from '@sekimori/qemu';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
-import type { StartReport, VmDetails, VmSummary } from './api.ts';
+import type { LastRun, StartReport, VmDetails, VmSummary } from './api.ts';
 import { allVms, findVm } from './find.ts';
 import { latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
 import { generationsOf } from './folder/generations.ts';
-import { socketsIn } from './machine.ts';
+import { socketsIn, VARIABLES } from './machine.ts';
 import { type RekeyReport, rekeyVm } from './rekey.ts';
 import { NvramKeeper } from './reseal.ts';
 import { removeRunFolder, runPaths, runRecords } from './run-record.ts';
@@ -51,7 +51,9 @@ export class VirtualMachines {
     const known = read.ok ? { id: read.value.definition.id } : {};
     if (!running) {
       const [newest] = await generationsOf(folder.value);
-      return ok({ ...summary, ...known, ...(newest === undefined ? {} : { generation: `${newest}` }) });
+      const lastRun = this.#lastRuns.get(name);
+      const generation = newest === undefined ? {} : { generation: `${newest}` };
+      return ok({ ...summary, ...known, ...generation, ...(lastRun && { lastRun }) });
     }
     const { generation, startedAt, machine, runFolder } = running.parts;
     const { serial, console, guestAgent } = socketsIn(runFolder);
@@ -70,12 +72,11 @@ export class VirtualMachines {
     if (!folder.ok) return folder;
     if (this.#running.has(name)) return fail('vm-running', `${name} runs already`);
     return this.#alone(name, async () => {
-      const uid = process.getuid?.() === 0 ? this.#freeUid() : undefined;
+      const uid = this.#takeUid(name);
       const started = await startVm(this.#ports, { folder: folder.value, uid, fenced: options.fenced === true });
       if (!started.ok) return started;
       const { vm, generation, machine, runFolder, keeper, port, nvram, lock, usedLastKnownGood, traceId, phases } =
         started.value;
-      if (uid !== undefined) this.#uids.set(name, uid);
       const startedAt = this.#ports.now().toISOString();
       const { vmId } = vm;
       const unlock = () => lock.close();
@@ -127,12 +128,17 @@ export class VirtualMachines {
     this.#running.clear();
   }
 
+  /** Of VMs that run or are being started. */
+  readonly #lastRuns = new Map<string, LastRun>();
   readonly #uids = new Map<string, number>();
 
-  #freeUid(): number {
+  /** A user that no other VM has; only root can become one. */
+  #takeUid(name: string): number | undefined {
+    if (process.getuid?.() !== 0) return undefined;
     const used = new Set(this.#uids.values());
     let uid = this.#ports.settings.uidBase;
     while (used.has(uid)) uid++;
+    this.#uids.set(name, uid);
     return uid;
   }
 
@@ -143,6 +149,7 @@ export class VirtualMachines {
       return await work();
     } finally {
       this.#busy.delete(name);
+      if (!this.#running.has(name)) this.#uids.delete(name);
     }
   }
 
@@ -150,8 +157,15 @@ export class VirtualMachines {
     const { release, log, settings } = this.#ports;
     const vm = new RunningVm(parts, { release, log, leaseMillis: settings.leaseSeconds * 1000 });
     this.#running.set(parts.name, vm);
-    void vm.ended.then(() => {
+    void vm.ended.then(({ exit: { code, signal }, fenced }) => {
       if (this.#running.get(parts.name) !== vm) return;
+      this.#lastRuns.set(parts.name, {
+        endedAt: this.#ports.now().toISOString(),
+        ...(code !== undefined && { code }),
+        ...(signal !== undefined && { signal }),
+        fenced,
+        guest: vm.guest,
+      });
       this.#running.delete(parts.name);
       this.#uids.delete(parts.name);
     });
@@ -172,9 +186,10 @@ export class VirtualMachines {
   async #adopt(runFolder: string, record: Awaited<ReturnType<typeof runRecords>>[number]['record']): Promise<void> {
     const { name, vmId, folder, uid, startedAt, swtpm } = record;
     const generation = BigInt(record.generation);
-    const adopted = await adoptQemu({ runFolder: runPaths(runFolder).machine });
     const ours = await stillOurs(folder, generation).catch(() => undefined); // storage that does not answer decides nothing yet
-    if (!adopted.ok || ours?.ok === false) {
+    const adopted = await adoptQemu({ runFolder: runPaths(runFolder).machine });
+    const runs = adopted.ok && (await hasRun(adopted.value));
+    if (!adopted.ok || !runs || ours?.ok === false) {
       if (adopted.ok) await adopted.value.stop({ graceMillis: 0 });
       await discardQemu(runPaths(runFolder).machine);
       if (swtpm !== undefined) await endSwtpm(swtpm, runFolder);
@@ -184,15 +199,27 @@ export class VirtualMachines {
       return;
     }
     const machine = adopted.value;
-    await machine.resume(); // where the agent before ended between the two
     const port = connect(socketsIn(runFolder).guest);
     await once(port, 'connect').catch(() => {});
     port.on('error', () => {});
     this.#uids.set(name, uid);
     const keeper = new NvramKeeper({ folder, vmId, generation });
-    this.#keep({ name, vmId, folder, generation, startedAt, runFolder, machine, keeper, port });
+    const nvram = await nvramOf(machine);
+    this.#keep({ name, vmId, folder, generation, startedAt, runFolder, machine, keeper, port, nvram });
     this.#ports.log('adopted', { vm: name, generation: record.generation, pid: machine.process.pid });
   }
+}
+
+/** An agent that ended before it let the guest run has not looked whether QEMU is as it must be. */
+async function hasRun(machine: RunningMachine): Promise<boolean> {
+  const status = await machine.status();
+  return status.ok && status.value !== 'prelaunch';
+}
+
+/** Through QEMU's own descriptor: the file outlasts QEMU by that, as it does for the agent that made it. */
+async function nvramOf(machine: RunningMachine): Promise<FileHandle | undefined> {
+  const path = await machine.descriptorPath(VARIABLES);
+  return path.ok ? open(path.value, 'r').catch(() => undefined) : undefined;
 }
 
 /** swtpm waits for QEMU for ever where QEMU never came: it is ended if it is still that one. */

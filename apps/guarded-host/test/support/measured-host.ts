@@ -18,11 +18,14 @@ export interface MeasuredHost {
 interface BootedHost {
   readonly deps: AttestDeps;
   readonly pair: HostDeps;
+  /** Its configuration, for the program. */
+  readonly configFile: string;
   /** Who endorsed its TPM, DER. */
   readonly vendor: { readonly root: Uint8Array; readonly intermediates: readonly Uint8Array[] };
 }
 
-export async function aMeasuredHost(hgs: Hgs): Promise<MeasuredHost> {
+/** `more`: settings beside those for its TPM and the services. */
+export async function aMeasuredHost(hgs: Hgs, more: object = {}): Promise<MeasuredHost> {
   const folder = await mkdtemp(join(tmpdir(), 'host-')); // short: sockets lie in it
   let running: { readonly guest: MeasuredGuest; readonly host: ConnectedHost } | undefined;
   const stop = async () => {
@@ -46,6 +49,7 @@ export async function aMeasuredHost(hgs: Hgs): Promise<MeasuredHost> {
         endorsementIntermediates: issuer,
         attestation: { url: services.attestationUrl, ca },
         keyProtection: { url: services.keyProtectionUrl, ca },
+        ...more,
       };
       await writeFile(file, JSON.stringify(config));
       const settings = expectOk(await loadHostConfig({ file, env: {} }));
@@ -54,7 +58,7 @@ export async function aMeasuredHost(hgs: Hgs): Promise<MeasuredHost> {
       const [rootCertificate] = expectOk(certificatesFromPem(await readFile(root, 'utf8')));
       const intermediates = expectOk(await host.endorsementIntermediates());
       const [deps, pair] = [expectOk(await host.atService()), expectOk(await host.deps())];
-      return { deps, pair, vendor: { root: rootCertificate!.der, intermediates } };
+      return { deps, pair, configFile: file, vendor: { root: rootCertificate!.der, intermediates } };
     },
     async remove() {
       await stop();

@@ -21,7 +21,7 @@ export async function showAction(settings: HostSettings, { args: [name = ''] }: 
   if (!agent.ok) return agent;
   const shown = await agent.value.call(vmRoutes.show, { params: { name } });
   if (!shown.ok) return shown;
-  const { state, host, security, folder, id, generation, startedAt, pid, guest, sockets } = shown.value;
+  const { state, host, security, folder, id, generation, startedAt, pid, guest, lastRun, sockets } = shown.value;
   return ok({
     document: shown.value,
     lines: table({
@@ -35,6 +35,9 @@ export async function showAction(settings: HostSettings, { args: [name = ''] }: 
       pid: pid === undefined ? undefined : `${pid}`,
       guest: guest && `${guest.state}${guest.asksForRecovery ? ', asks its owner for recovery' : ''}`,
       'the guest says': guest && guest.notes.length > 0 ? guest.notes.join('; ') : undefined,
+      'last run':
+        lastRun &&
+        `ended ${lastRun.endedAt}${lastRun.fenced ? ', taken over by another host' : ''}, guest ${lastRun.guest.state}`,
       ...sockets,
     }),
   });
