@@ -38,6 +38,7 @@ const LAB = {
   zstd: 'zstd',
   mcopy: 'mtools',
   'mkfs.vfat': 'dosfstools',
+  mke2fs: 'e2fsprogs',
   sgdisk: 'gdisk',
   objcopy: 'binutils',
   sbsign: 'sbsigntool',

@@ -27,7 +27,7 @@ const AT = new Date('2026-06-01T00:00:00Z');
 const VM = parseVmId('3f1f0f0e-0000-4000-8000-00000000abcd')!;
 const key = () => new Secret(crypto.random(32));
 
-describe.skipIf(labIsMissing())('a guest that opens its own disks', () => {
+describe.skipIf(labIsMissing('shielded'))('a guest that opens its own disks', () => {
   let lab: ShieldedLab;
   let folder: string;
   let owner: GuardianKeys;
