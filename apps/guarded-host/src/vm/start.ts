@@ -59,7 +59,7 @@ export interface StartedVm {
 export async function startVm(
   ports: StartPorts,
   options: { readonly folder: string; readonly uid: number | undefined; readonly fenced: boolean },
-): Promise<Result<StartedVm, Fault>> {
+): Promise<Result<StartedVm>> {
   const { folder } = options;
   const phases = new PhaseClock();
   const known = await knownVm(crypto, folder);
@@ -91,7 +91,7 @@ async function claimAndStart(
   ports: StartPorts,
   options: { readonly folder: string; readonly uid: number | undefined; readonly fenced: boolean },
   held: Held,
-): Promise<Result<StartedVm, Fault>> {
+): Promise<Result<StartedVm>> {
   const { vm, phases } = held;
   const { settings, claimant, now } = ports;
   const leaseMillis = settings.leaseSeconds * 1000;
@@ -113,7 +113,7 @@ async function claimAndStart(
     uid: options.uid ?? 0,
     startedAt: now().toISOString(),
   };
-  let started: Result<StartedVm, Fault> | undefined;
+  let started: Result<StartedVm> | undefined;
   try {
     await makeRunFolder(runFolder, options.uid);
     await writeRunRecord(runFolder, record); // first, so that an agent after us clears up whatever comes of it
@@ -138,7 +138,7 @@ async function nextGeneration(
   ports: StartPorts,
   options: { readonly uid: number | undefined },
   claimed: Claimed,
-): Promise<Result<StartedVm, Fault>> {
+): Promise<Result<StartedVm>> {
   const { vm, generation, phases } = claimed;
   const unlocked = await unlock(crypto, vm, ports.release);
   if (!unlocked.ok) return unlocked;
@@ -187,11 +187,11 @@ async function runMachine(
   { uid }: { readonly uid: number | undefined },
   { vm, generation, runFolder, record, lock, phases }: Claimed,
   state: { readonly vtpmStateKey: Secret; readonly diskKeys: ReadonlyMap<string, Secret>; readonly nvram: Uint8Array },
-): Promise<Result<Running, Fault>> {
+): Promise<Result<Running>> {
   const { definition, folder } = vm;
   const files = new Map<string, FileHandle>();
   let vtpm: VirtualTpm | undefined;
-  const give = async (): Promise<Result<Running, Fault>> => {
+  const give = async (): Promise<Result<Running>> => {
     const variables = await memoryFile(state.nvram);
     if (!variables.ok) return variables;
     const nvram = variables.value;
@@ -242,7 +242,7 @@ async function runMachine(
   const closeFiles = async (all: boolean) => {
     for (const [id, file] of files) if (all || id !== VARIABLES) await file.close();
   };
-  let given: Result<Running, Fault> | undefined;
+  let given: Result<Running> | undefined;
   try {
     given = await give();
     return given;

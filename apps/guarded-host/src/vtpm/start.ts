@@ -22,8 +22,11 @@ const STOP_TIMEOUT_MILLIS = 5_000;
 /** sun_path of sockaddr_un, its NUL included. */
 const MAX_SOCKET_PATH = 108;
 
-/** Its memory holds the state in clear: no core dump of any kind, also where core_pattern names a program. core(5) */
-const WITHOUT_CORE = 'echo 0 > /proc/self/coredump_filter && ulimit -c 0 && exec "$@"';
+/**
+ * Waits for a line, so that whoever starts it can write down which process it is: where we die before, it ends by itself. Its memory
+ * holds the state in clear: no core dump of any kind, also where core_pattern names a program. core(5)
+ */
+const SHIM = 'read -r go && echo 0 > /proc/self/coredump_filter && ulimit -c 0 && exec "$@" < /dev/null';
 
 /**
  * Starts swtpm over an existing state for `-tpmdev emulator` of QEMU, which finds it at `controlSocket`. Under `uid` (and the
@@ -36,8 +39,10 @@ export async function startVirtualTpm(options: {
   readonly controlSocket: string;
   readonly uid?: number;
   readonly logFile: string;
+  /** Called when the process is there and swtpm has not started: nobody else ends it when we die before QEMU has come. */
+  readonly onSpawned?: (pid: number) => Promise<void>;
 }): Promise<Result<VirtualTpm, VirtualTpmFault>> {
-  const { stateDir, stateKey, controlSocket, uid, logFile } = options;
+  const { stateDir, stateKey, controlSocket, uid, logFile, onSpawned } = options;
   if (Buffer.byteLength(controlSocket) >= MAX_SOCKET_PATH)
     return fail('vtpm-start-failed', `too long for a socket: ${controlSocket}`);
   if (controlSocket.includes(','))
@@ -56,17 +61,20 @@ export async function startVirtualTpm(options: {
     stateKeyArguments('swtpm', stateKey),
   ].flat();
   const log = await open(logFile, 'a', 0o600);
-  const child = spawn('sh', ['-c', WITHOUT_CORE, 'sh', ...program], {
+  const child = spawn('sh', ['-c', SHIM, 'sh', ...program], {
     cwd: stateDir,
     detached: true,
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
-    stdio: ['ignore', log.fd, log.fd, 'pipe'],
+    stdio: ['pipe', log.fd, log.fd, 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   const running = new RunningVirtualTpm(child);
   await log.close();
   sendStateKey(child, stateKey);
   try {
+    if (child.pid !== undefined) await onSpawned?.(child.pid);
+    child.stdin?.on('error', () => {}); // it ended already: `listening` says so
+    child.stdin?.end('go\n');
     await listening(controlSocket, running);
     // Only now swtpm reads its state, and says whether the key is right. QEMU initializes it once more.
     await initializeSwtpm(controlSocket);

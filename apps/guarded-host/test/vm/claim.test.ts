@@ -76,6 +76,15 @@ describe('the claim on a VM', () => {
     expect(expectOk(await claim(folder, hostA, options))).toBe(2n);
   });
 
+  it('leaves no file of one that a crash cut short, before or after it appeared', async () => {
+    const folder = await aVmFolder();
+    expectOk(await claim(folder, hostA, options));
+    for (const name of ['.unfinished-0000000001-boot-a1-7', '.unfinished-0000000002-boot-a1-8'])
+      await writeFile(join(folder, 'claims', name), '');
+    expect(expectOk(await claim(folder, hostA, options))).toBe(2n);
+    expect((await readdir(join(folder, 'claims'))).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
   it('leaves no files of claims long past', async () => {
     const folder = await aVmFolder();
     for (let n = 1n; n <= 5n; n++) {

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
-import { fail } from '@sekimori/result';
+import { expectOk, fail } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import { agentClient } from '../../src/agent/client.ts';
 import { agentServer, closeServer, listenOn } from '../../src/agent/server.ts';
 import { type AgentContext, agentRoute, type AgentRoute } from '../../src/agent/routes.ts';
 import { vmRoutes } from '../../src/vm/api.ts';
 import { vmAgentRoutes } from '../../src/vm/routes.ts';
+import { logger } from '../support/agent-host.ts';
 import { aFolder } from '../support/folders.ts';
 
-const context = { signal: new AbortController().signal } as AgentContext;
+const context = { signal: new AbortController().signal, logger } as AgentContext;
 const params = { name: 'db1' };
 
 describe("the agent's routes for VMs", () => {
@@ -26,7 +27,7 @@ describe("the agent's routes for VMs", () => {
     );
     const server = agentServer(answers, context);
     const socket = join(await aFolder(), 'agent.sock');
-    await listenOn(server, socket);
+    expectOk(await listenOn(server, socket));
     const client = agentClient(socket);
     const reached = { ok: false, fault: { code: 'reached' } };
     expect(await client.call(vmRoutes.start, { params, body: { fenced: true } })).toMatchObject(reached);

@@ -1,4 +1,4 @@
-import { link, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { privateFolder, readJson, syncFolder } from '@sekimori/service-kit/program';
@@ -49,6 +49,7 @@ export async function latestClaim(folder: string): Promise<Claim | undefined> {
 
 /** What stands for a claim that says nothing: a host that nobody can be, so that it is waited for. */
 const UNREADABLE = { version: 1, machine: '', boot: '', host: 'unknown', at: '' } as const;
+const UNFINISHED = '.unfinished-';
 const RELEASED = '.released';
 const BEAT = '.beat';
 
@@ -72,15 +73,16 @@ export async function claim(
   const highest = last?.generation ?? 0n;
   const generation = (highest > options.atLeast ? highest : options.atLeast) + 1n;
   const record: Static<typeof ClaimRecord> = { version: 1, ...claimant, at: options.at.toISOString() };
-  const own = join(claims, `.unfinished-${numbered(generation)}-${claimant.boot.slice(0, 8)}-${process.pid}`);
+  const own = join(claims, `${UNFINISHED}${numbered(generation)}-${claimant.boot.slice(0, 8)}-${process.pid}`);
   await writeFile(own, `${JSON.stringify(record)}\n`, { mode: 0o600, flush: true });
   try {
     await link(own, join(claims, numbered(generation))); // appears whole, and only where no other did
   } catch (error) {
-    if ((error as { readonly code?: string }).code !== 'EEXIST') throw error;
+    // EEXIST; or ENOENT: it was so much faster that it has removed ours as one long past.
+    if (!['EEXIST', 'ENOENT'].includes((error as { readonly code?: string }).code ?? '')) throw error;
     return fail('vm-held-elsewhere', 'another host was faster');
   } finally {
-    await unlink(own);
+    await rm(own, { force: true });
   }
   await syncFolder(claims);
   // Old claims are removed, so a number can be free again for a host that was away between looking and taking.
@@ -132,10 +134,14 @@ async function beats(folder: string, generation: bigint, leaseMillis: number): P
   return false;
 }
 
-/** The highest claim counts; one before it is kept for people. */
+/** The highest claim counts; one before it is kept for people. Unfinished ones were cut short, or lost to this one. */
 async function removeOld(claims: string, generation: bigint): Promise<void> {
   for (const name of await readdir(claims)) {
-    const number = numberIn(name.replace(/\..*$/, ''));
-    if (number !== undefined && number < generation - 1n) await unlink(join(claims, name)).catch(() => {});
+    const isUnfinished = name.startsWith(UNFINISHED);
+    const number = numberIn(
+      isUnfinished ? name.slice(UNFINISHED.length).replace(/-.*$/, '') : name.replace(/\..*$/, ''),
+    );
+    if (number !== undefined && number <= (isUnfinished ? generation : generation - 2n))
+      await unlink(join(claims, name)).catch(() => {});
   }
 }

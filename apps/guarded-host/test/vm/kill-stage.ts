@@ -1,0 +1,198 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallArguments } from '@sekimori/client';
+import { parseVmId } from '@sekimori/guest-state';
+import { tinyGuestImage } from '@sekimori/lab';
+import type { AnyRoute, ReplyOf } from '@sekimori/protocol';
+import { expectOk, type Result } from '@sekimori/result';
+import { agentRoutes } from '../../src/agent/api.ts';
+import { agentClient, AgentOutageError } from '../../src/agent/client.ts';
+import { activate, attest, connectHost, enrol, loadHostConfig } from '../../src/index.ts';
+import { type StartReport, type VmDetails, vmRoutes } from '../../src/vm/api.ts';
+import { socketsIn } from '../../src/vm/machine.ts';
+import { runFolderOf } from '../../src/vm/run-record.ts';
+import { BIN } from '../support/program.ts';
+import { SerialConsole } from './kill-console.ts';
+import { Daemon } from './kill-daemon.ts';
+import type { Victim } from './kill-points.ts';
+import { isThere, processesOf } from './kill-processes.ts';
+import { ServedFolder } from './kill-services.ts';
+import { aHostTpm } from './kill-tpm.ts';
+import { aPlace, aShieldedVm, vmSettings } from './vm-host.ts';
+
+const NAME = 'tiny';
+/** A beat, a look and a resealing of what changed, six times in it. */
+const LEASE_SECONDS = 3;
+/** As in the arguments of the shell that becomes one. */
+const PROGRAMS = { qemu: 'qemu-system', swtpm: ' swtpm socket ' } as const;
+const SETTLE_MILLIS = 30_000;
+
+/** How a request to the agent ended: `gone` where the agent died over it. */
+export type Outcome<T> = Result<T> | 'gone';
+
+/**
+ * A machine with a shielded VM: agent, services and the machine's TPM are processes of their own, commanded and configured as in
+ * production. The guest counts its boots on its encrypted disk and in its NVRAM, and stays until it is told to power down.
+ */
+export class KillStage {
+  readonly agent: Daemon;
+  readonly service: ServedFolder;
+  readonly console: SerialConsole;
+  readonly folder: string;
+  readonly vmFolder: string;
+  /** Of all VMs of the machine, and of this one. */
+  readonly runFolders: string;
+  readonly runFolder: string;
+  readonly #socket: string;
+  readonly #close: (() => Promise<void>)[];
+
+  private constructor(parts: {
+    readonly folder: string;
+    readonly service: ServedFolder;
+    readonly config: string;
+    readonly vm: { readonly folder: string; readonly id: string };
+    readonly runFolders: string;
+    readonly close: (() => Promise<void>)[];
+  }) {
+    this.folder = parts.folder;
+    this.service = parts.service;
+    this.vmFolder = parts.vm.folder;
+    this.runFolders = parts.runFolders;
+    this.runFolder = runFolderOf(parts.runFolders, parseVmId(parts.vm.id)!);
+    this.#socket = join(parts.folder, 'agent', 'agent.sock');
+    this.#close = parts.close;
+    this.agent = new Daemon({
+      command: [process.execPath, '--conditions=@sekimori/source', BIN, 'run', '--config', parts.config],
+      logFile: join(parts.folder, 'agent.log'),
+      isReady: async () => {
+        const answer = await this.#call(agentRoutes.agent);
+        return answer !== 'gone' && answer.ok;
+      },
+    });
+    this.console = new SerialConsole(socketsIn(this.runFolder).serial);
+  }
+
+  static async make(): Promise<KillStage> {
+    const place = await aPlace();
+    const close = [() => place.remove()];
+    const { folder } = place;
+    const service = await ServedFolder.make(join(folder, 'services'));
+    close.push(() => service.daemon.end());
+    const tpm = await aHostTpm(folder);
+    close.push(() => tpm.swtpm.stop());
+    const settings = await vmSettings(folder, { leaseSeconds: LEASE_SECONDS, uidBase: 1_910_000_000 });
+    const config = join(folder, 'host.json');
+    await mkdir(join(folder, 'agent'), { mode: 0o700 });
+    await writeFile(
+      config,
+      JSON.stringify({
+        name: 'node',
+        stateFolder: 'state',
+        socket: 'agent/agent.sock',
+        tpm: { swtpm: { socket: tpm.swtpm.socketPath } },
+        eventLog: tpm.log,
+        endorsementIntermediates: tpm.issuerFile,
+        attestation: { url: service.attestationUrl, ca: service.caFile },
+        keyProtection: { url: service.keyProtectionUrl, ca: service.caFile },
+        vms: settings,
+      }),
+    );
+    await becomeActive(service, config, tpm.root);
+    const image = tinyGuestImage({ message: 'hello', countOnDisk: true, countInNvram: true, mode: 'stay' });
+    const vm = await aShieldedVm(settings, NAME, { image, guardians: [await service.guardian()] });
+    const stage = new KillStage({ folder, service, config, vm, runFolders: settings.runFolder, close });
+    await stage.agent.ensure();
+    return stage;
+  }
+
+  start(): Promise<Outcome<StartReport>> {
+    return this.#call(vmRoutes.start, { params: { name: NAME }, body: {} });
+  }
+
+  stop(graceSeconds = 10): Promise<Outcome<{ readonly how: string }>> {
+    return this.#call(vmRoutes.stop, { params: { name: NAME }, body: { graceSeconds } });
+  }
+
+  async show(): Promise<VmDetails> {
+    const shown = await this.#call(vmRoutes.show, { params: { name: NAME } });
+    if (shown === 'gone') throw new Error('the agent does not answer');
+    return expectOk(shown);
+  }
+
+  /** SIGKILL, to whatever of the VM, or of those who look after it, runs at this moment. False where there was nothing. */
+  async kill(victim: Victim): Promise<boolean> {
+    if (victim === 'agent' || victim === 'service') {
+      const daemon = victim === 'agent' ? this.agent : this.service.daemon;
+      const runs = daemon.pid !== undefined;
+      await daemon.kill();
+      return runs;
+    }
+    const struck = processesOf(this.runFolder).find(
+      ({ kind, command }) => kind === victim || (kind === 'shell' && command.includes(PROGRAMS[victim])),
+    );
+    if (!struck || !isThere(struck.pid)) return false;
+    process.kill(struck.pid, 'SIGKILL');
+    while (isThere(struck.pid)) await sleep(1);
+    return true;
+  }
+
+  /** As the machine's service manager and its operator do it. */
+  async recover(): Promise<void> {
+    await this.service.daemon.ensure();
+    await this.agent.ensure();
+  }
+
+  /** How the VM stands, once the agent and the machine's processes say the same. */
+  async settled(): Promise<VmDetails> {
+    const deadline = performance.now() + SETTLE_MILLIS;
+    for (;;) {
+      const shown = await this.show();
+      const qemus = processesOf(this.runFolder).filter(({ kind }) => kind === 'qemu');
+      const agrees = shown.state === 'running' ? qemus.some(({ pid }) => pid === shown.pid) : qemus.length === 0;
+      if (agrees) return shown;
+      if (performance.now() > deadline)
+        throw new Error(`the agent says ${JSON.stringify(shown)}, and there are ${JSON.stringify(qemus)}`);
+      await sleep(20);
+    }
+  }
+
+  /** The end of what the agent said. */
+  async agentLog(): Promise<string> {
+    const text = await readFile(join(this.folder, 'agent.log'), 'utf8');
+    return text.split('\n').slice(-40).join('\n');
+  }
+
+  async close(): Promise<void> {
+    await this.console.close();
+    if (this.agent.pid !== undefined) await this.stop(0).catch(() => {});
+    await this.agent.end();
+    for (const { pid } of processesOf(this.runFolders)) process.kill(pid, 'SIGKILL');
+    for (const close of this.#close.toReversed()) await close();
+  }
+
+  async #call<R extends AnyRoute>(route: R, ...input: CallArguments<R>): Promise<Outcome<ReplyOf<R>>> {
+    try {
+      return await agentClient(this.#socket).call(route, ...input);
+    } catch (error) {
+      if (error instanceof AgentOutageError) return 'gone';
+      throw error;
+    }
+  }
+}
+
+/** As an operator takes in a host: enrolled, approved, its boot the baseline. */
+async function becomeActive(service: ServedFolder, config: string, vendorRoot: Uint8Array): Promise<void> {
+  await service.trust(vendorRoot);
+  const settings = expectOk(await loadHostConfig({ file: config, env: {} }));
+  const host = expectOk(await connectHost(settings));
+  const deps = expectOk(await host.atService());
+  const { id, ekFingerprint } = expectOk(
+    await enrol(deps, { name: settings.name, intermediates: expectOk(await host.endorsementIntermediates()) }),
+  );
+  await service.approve(id, ekFingerprint);
+  expectOk(await activate(deps));
+  await attest(deps); // refused, and its evidence is what the baseline is taken from
+  await service.captureBaseline(id);
+  await host.close();
+}
