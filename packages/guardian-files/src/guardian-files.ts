@@ -19,10 +19,11 @@ const MAX_METADATA = 256 * 1024;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const UNFINISHED = '.unfinished-';
 
-/** A fault with a way out. `guardian-name`, `guardian-exists`, `unknown-guardian`, `guardian-damaged`, `guardian-not-own`, and those of the files. */
-export interface GuardianFileFault extends Fault {
-  readonly hint?: string;
-}
+/** Of guardians in a folder, and of the files that they are made of. */
+export type GuardianFileFault = (
+  | Fault<'guardian-name' | 'guardian-exists' | 'unknown-guardian' | 'guardian-damaged' | 'guardian-not-own'>
+  | Fault
+) & { readonly hint?: string };
 
 export interface KnownGuardian {
   /** Of its folder: what the user calls it. */

@@ -17,6 +17,8 @@ export const LIBRARIES = [
   'quote-verifier',
   'policy',
   'key-release',
+  'guest-state',
+  'guardian-files',
   'qemu',
 ] as const;
 

@@ -4,6 +4,7 @@ import { complain } from '@sekimori/service-kit/program';
 import { AgentOutageError } from '../agent/client.ts';
 import { connectHost } from '../connect.ts';
 import { asCallFault, HOST_FAULTS } from '../faults.ts';
+import { VM_FAULTS } from '../vm/faults.ts';
 import { TpmOutageError } from '../tpm-transport.ts';
 import type { CommandFault, CommandResult, CommonOptions, HostCommand, Invocation } from './command.ts';
 import { EXIT, type ExitStatus } from './exit.ts';
@@ -60,7 +61,12 @@ function failed(fault: CommandFault, { json }: CommonOptions): ExitStatus {
 
 function hintFor(fault: CommandFault): string | undefined {
   if ('hint' in fault) return fault.hint;
-  const known: Readonly<Record<string, string | { readonly todo: string }>> = { ...FAULTS, ...HOST_FAULTS, ...OTHERS };
+  const known: Readonly<Record<string, string | { readonly todo: string }>> = {
+    ...FAULTS,
+    ...HOST_FAULTS,
+    ...VM_FAULTS,
+    ...OTHERS,
+  };
   const hint = Object.hasOwn(known, fault.code) ? known[fault.code] : undefined;
   return typeof hint === 'object' ? hint.todo : hint;
 }
