@@ -13,12 +13,16 @@ export interface AgentProcess {
 }
 
 /** Resolves when it answers. */
-export async function startAgentProcess(config: string): Promise<AgentProcess> {
+export async function startAgentProcess(
+  config: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<AgentProcess> {
   const settings = expectOk(await loadHostConfig({ file: config, env: {} }));
   const logFile = `${config}.log`;
   const daemon = new Daemon({
     command: [process.execPath, '--conditions=@sekimori/source', BIN, 'run', '--config', config],
     logFile,
+    env,
     isReady: async () => (await runningAgent(settings)) !== undefined,
   });
   await daemon.ensure().catch(async (error: Error) => {

@@ -11,16 +11,19 @@ export class Daemon {
   readonly #command: readonly [string, ...string[]];
   readonly #logFile: string;
   readonly #isReady: () => Promise<boolean>;
+  readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
 
   constructor(options: {
     readonly command: readonly [string, ...string[]];
     readonly logFile: string;
     readonly isReady: () => Promise<boolean>;
+    readonly env?: Readonly<Record<string, string>>;
   }) {
     this.#command = options.command;
     this.#logFile = options.logFile;
     this.#isReady = options.isReady;
+    this.#env = options.env ?? {};
   }
 
   /** Of the process that runs; undefined where none does. */
@@ -62,7 +65,7 @@ export class Daemon {
     const [program, ...args] = this.#command;
     const child = spawn(program, args, {
       stdio: ['ignore', log, log],
-      env: { PATH: process.env['PATH'], SEKIMORI_LOG_LEVEL: 'info' },
+      env: { PATH: process.env['PATH'], SEKIMORI_LOG_LEVEL: 'info', ...this.#env },
     });
     closeSync(log);
     this.#child = child;
