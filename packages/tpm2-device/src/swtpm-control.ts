@@ -92,7 +92,7 @@ async function exchange(
           const length = lengthOf(new DataView(held.buffer));
           if (held.length >= length) resolve(held.subarray(0, length));
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
       socket.write(Uint8Array.of(0, 0, 0, command, ...payload));

@@ -24,7 +24,7 @@ Configuration: a JSON file; each setting can be overridden by a variable, so SEK
   { "attestation":   { "url": "https://hgs.example:8443", "ca": "hgs-ca.pem" },
     "keyProtection": { "url": "https://hgs.example:8444", "ca": "hgs-ca.pem" } }
 Several services: attestationServices and keyProtectionServices, each with urls and ca.
-More settings: mode, name, stateFolder, socket, tpm.device | tpm.swtpm.socket | tpm.tcp.host and .port, eventLog, signers, endorsementIntermediates.
+More settings: mode, name, stateFolder, socket, tpm.device | tpm.swtpm.socket | tpm.tcp.host and .port, eventLog, signers, endorsementIntermediates, vms.
 `;
 
 /** Parses, runs, and answers the exit status. What a command needs is loaded when it runs, so help comes at once. */

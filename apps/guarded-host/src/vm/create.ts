@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUuid } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
+import { expectOk, fail, ok, type Result } from '@sekimori/result';
 import { writePrivateFile } from '@sekimori/service-kit/program';
 import { stringify } from 'yaml';
 import { readVmDefinition } from './definition/read.ts';
@@ -20,7 +20,7 @@ export async function createVm(
   parent: string,
   name: string,
   parts: NewVm,
-): Promise<Result<{ readonly folder: string; readonly id: string }, Fault>> {
+): Promise<Result<{ readonly folder: string; readonly id: string }>> {
   if (!new RegExp(VM_NAME).test(name))
     return fail('vm-name', 'a VM’s name has letters, digits, dots, hyphens and underscores; at most 63');
   const definition: VmDefinition = { version: 1, name, id: randomUuid(crypto), ...parts };

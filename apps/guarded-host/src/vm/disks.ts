@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, sep } from 'node:path';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import type { VmDisk } from './definition/schema.ts';
 import { diskPath } from './folder/layout.ts';
 
@@ -16,7 +16,7 @@ export function placeOf(folder: string, { file }: VmDisk): string {
  * Opens a disk for QEMU, which gets the descriptor and no path. `vm-disk-missing`; `vm-disk-unsafe`: a link out of the VM's folder, or
  * neither a file nor a block device.
  */
-export async function openDisk(folder: string, disk: VmDisk): Promise<Result<FileHandle, Fault>> {
+export async function openDisk(folder: string, disk: VmDisk): Promise<Result<FileHandle>> {
   const path = placeOf(folder, disk);
   const access = disk.mode === 'boot' ? constants.O_RDONLY : constants.O_RDWR;
   // Names of devices are links as a rule; in a folder that others write to, a link could lead anywhere.

@@ -1,13 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import { VM_NAME } from './definition/schema.ts';
 import { vmPaths } from './folder/layout.ts';
 
 const NAME = new RegExp(VM_NAME);
 
 /** The folder of the VM called `name`: the folder's name, below one of `folders`. `vm-name`, `vm-not-found`. */
-export async function findVm(folders: readonly string[], name: string): Promise<Result<string, Fault>> {
+export async function findVm(folders: readonly string[], name: string): Promise<Result<string>> {
   if (!NAME.test(name))
     return fail('vm-name', 'a VM’s name has letters, digits, dots, hyphens and underscores; at most 63');
   for (const parent of folders) if (await holdsVm(join(parent, name))) return ok(join(parent, name));

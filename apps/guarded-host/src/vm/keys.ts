@@ -7,7 +7,7 @@ import {
   VerifiedProtector,
 } from '@sekimori/key-protector';
 import type { TransportKeys } from '@sekimori/key-release';
-import { type Fault, ok, type Result } from '@sekimori/result';
+import { ok, type Result } from '@sekimori/result';
 
 /** A protector opened and rolled. The caller wipes the keys. */
 export interface Released {
@@ -18,7 +18,7 @@ export interface Released {
 }
 
 /** Whoever opens protectors for this host: key protection services, or in local mode the owner's own guardian. */
-export type ReleaseKeys = (protector: Uint8Array) => Promise<Result<Released, Fault>>;
+export type ReleaseKeys = (protector: Uint8Array) => Promise<Result<Released>>;
 
 /**
  * Local mode: the owner's machine opens with the owner's key, and no service is asked. `protector-not-mine` where no guardian here is a
@@ -35,7 +35,7 @@ export function releaseLocally(crypto: Crypto, guardians: readonly GuardianKeys[
   };
 }
 
-export function verifiedProtector(crypto: Crypto, protector: Uint8Array): Result<VerifiedProtector, Fault> {
+export function verifiedProtector(crypto: Crypto, protector: Uint8Array): Result<VerifiedProtector> {
   const parsed = parseProtector(protector);
   return parsed.ok ? VerifiedProtector.verify(crypto, parsed.value) : parsed;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { knownGuardians, ownGuardian } from '@sekimori/guardian-files';
 import type { GuardianKeys } from '@sekimori/key-protector';
-import { type Fault, ok, type Result } from '@sekimori/result';
+import { ok, type Result } from '@sekimori/result';
 import { defaultDataFolder } from '@sekimori/service-kit/program';
 import type { AgentContext } from '../agent/routes.ts';
 import type { HostSettings } from '../config.ts';
@@ -42,7 +42,7 @@ function withOwnGuardians(settings: HostSettings, env: Environment): ReleaseKeys
   };
 }
 
-async function guardiansWithKeys(folder: string): Promise<Result<readonly GuardianKeys[], Fault>> {
+async function guardiansWithKeys(folder: string): Promise<Result<readonly GuardianKeys[]>> {
   const known = await knownGuardians(folder);
   if (!known.ok) return known;
   const keys: GuardianKeys[] = [];

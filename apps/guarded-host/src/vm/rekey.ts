@@ -4,7 +4,7 @@ import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { type GuestState, sealGuestState, VTPM_STATE_KEY_BYTES, wipeGuestState } from '@sekimori/guest-state';
 import { addOuterKey, keepOuterKey } from '@sekimori/qemu';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import { reencryptSwtpmState } from '@sekimori/tpm2-device/swtpm';
 import { lockFile } from '../flock.ts';
 import type { VmDisk } from './definition/schema.ts';
@@ -27,7 +27,7 @@ export interface RekeyReport {
  * nothing of it any more, save what it copied: the disks' own volume keys stay. A crash at any moment leaves keys that open. Faults as
  * `startVm` has them.
  */
-export async function rekeyVm(ports: StartPorts, folder: string): Promise<Result<RekeyReport, Fault>> {
+export async function rekeyVm(ports: StartPorts, folder: string): Promise<Result<RekeyReport>> {
   const known = await knownVm(crypto, folder);
   if (!known.ok) return known;
   const lock = await lockFile(vmPaths(folder).lock);
@@ -46,7 +46,7 @@ export async function rekeyVm(ports: StartPorts, folder: string): Promise<Result
   }
 }
 
-async function newKeys(ports: StartPorts, vm: KnownVm, generation: bigint): Promise<Result<RekeyReport, Fault>> {
+async function newKeys(ports: StartPorts, vm: KnownVm, generation: bigint): Promise<Result<RekeyReport>> {
   const unlocked = await unlock(crypto, vm, ports.release);
   if (!unlocked.ok) return unlocked;
   const { state, released } = unlocked.value;

@@ -2,7 +2,7 @@ import { equal } from '@sekimori/bytes';
 import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { type GuestState, openGuestState, sealGuestState, type VmId } from '@sekimori/guest-state';
-import { type Fault, ok, type Result } from '@sekimori/result';
+import { ok, type Result } from '@sekimori/result';
 import { readPair, replaceGuestState } from './folder/generations.ts';
 import type { ReleaseKeys } from './keys.ts';
 
@@ -24,7 +24,7 @@ export class NvramKeeper {
   }
 
   /** Seals the guest state anew where the variables are others by now. Faults of the release and of the state. */
-  async keep(nvram: Uint8Array, release: ReleaseKeys): Promise<Result<'kept' | 'unchanged', Fault>> {
+  async keep(nvram: Uint8Array, release: ReleaseKeys): Promise<Result<'kept' | 'unchanged'>> {
     const digest = crypto.hash('sha256', nvram);
     if (this.#sealed && equal(this.#sealed, digest)) return ok('unchanged');
     const { folder, vmId, generation } = this.#vm;
@@ -52,7 +52,7 @@ export class NvramKeeper {
   }
 
   /** Opening the protector again rolls it; the rolled one is not used, and the one at hand stays good. */
-  async #key(protector: Uint8Array, release: ReleaseKeys): Promise<Result<Secret, Fault>> {
+  async #key(protector: Uint8Array, release: ReleaseKeys): Promise<Result<Secret>> {
     if (this.#transportKey) return ok(this.#transportKey);
     const released = await release(protector);
     if (!released.ok) return released;

@@ -47,6 +47,7 @@ export class RunningVm {
   #fenced = false;
   #detached = false;
   #keeping = Promise.resolve();
+  #isKeeping = false;
 
   constructor(
     parts: RunningVmParts,
@@ -124,32 +125,55 @@ export class RunningVm {
 
   /**
    * Several times within a lease: a beat, so that nobody takes this VM for dead, and a look whether somebody did. A host that cannot reach
-   * the storage for most of a lease ends the VM, before another may start it.
+   * the storage for most of a lease ends the VM, before another may start it; storage that hangs is as bad as storage that fails.
    */
   async #watch(): Promise<void> {
-    const { folder, generation, name } = this.parts;
+    const patience = (this.#leaseMillis * 2) / 3;
     let last = performance.now();
-    while (!this.#watching.signal.aborted) {
-      await sleep(this.#leaseMillis / 6, undefined, { signal: this.#watching.signal, ref: false }).catch(() => {});
+    while (await this.#passes(this.#leaseMillis / 6)) {
+      const rest = this.#passes(last + patience - performance.now());
+      const seen = await Promise.race([this.#look(), rest.then(() => 'silent' as const)]);
       if (this.#watching.signal.aborted) return;
-      try {
-        const ours = await stillOurs(folder, generation);
-        if (!ours.ok) return await this.#fence(ours.fault.detail);
-        await beat(folder, generation);
+      if (seen === 'ours') {
         last = performance.now();
-      } catch (error) {
-        this.#log('the storage does not answer', { vm: name, error: String(error) });
-        if (performance.now() - last > (this.#leaseMillis * 2) / 3)
-          return this.#fence('the storage did not answer for most of a lease');
-      }
-      if (!this.#watching.signal.aborted) await this.#keepNvram();
+        this.#keepNvramSoon(); // which may take a release: the next beat does not wait for it
+      } else if (seen !== 'silent') return this.#fence(seen.overtaken);
+      else if (performance.now() - last >= patience)
+        return this.#fence('the storage did not answer for most of a lease');
+    }
+  }
+
+  /** False where the VM ended, or was let go of, meanwhile. */
+  async #passes(millis: number): Promise<boolean> {
+    const { signal } = this.#watching;
+    await sleep(Math.max(0, millis), undefined, { signal, ref: false }).catch(() => {});
+    return !signal.aborted;
+  }
+
+  /** Whose the VM is by the storage, with a beat where it is ours. Never rejects. */
+  async #look(): Promise<'ours' | 'silent' | { readonly overtaken: string }> {
+    const { folder, generation, name } = this.parts;
+    try {
+      const ours = await stillOurs(folder, generation);
+      if (!ours.ok) return { overtaken: ours.fault.detail };
+      await beat(folder, generation);
+      return 'ours';
+    } catch (error) {
+      this.#log('the storage does not answer', { vm: name, error: String(error) });
+      return 'silent';
     }
   }
 
   async #fence(why: string): Promise<void> {
     this.#fenced = true;
     this.#log('fenced', { vm: this.parts.name, why });
-    await this.parts.machine.stop({ graceMillis: 0 });
+    await this.parts.machine.kill(); // an end in order would write to disks that are another host's
+  }
+
+  #keepNvramSoon(): void {
+    if (this.#isKeeping) return;
+    this.#isKeeping = true;
+    void this.#keepNvram().then(() => (this.#isKeeping = false));
   }
 
   /** One after the other: what was read later is also written later, and whoever has waited closes the file. */

@@ -14,7 +14,7 @@ import {
 import { type Guardian, type GuardianKeys, newKeyProtector } from '@sekimori/key-protector';
 import { writePem } from '@sekimori/pki';
 import { createOuterDisk } from '@sekimori/qemu';
-import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
+import { expectOk, fail, ok, type Result } from '@sekimori/result';
 import { syncFolder, writePrivateFile } from '@sekimori/service-kit/program';
 import { lockFile } from '../flock.ts';
 import { addBootPolicy, type BootPolicy, encryptGuestDisk, sealRecovery } from '../guest-disk/index.ts';
@@ -40,7 +40,7 @@ export interface ShieldOptions {
   /** Boots that the owner approved already. */
   readonly bootPolicies: readonly BootPolicy[];
   /** Approves the boot of the disk in mode `boot`, which lies at the path given by now. Left out: no further boot is approved. */
-  readonly learnBoot?: (definition: VmDefinition, bootDisk: string) => Promise<Result<BootPolicy, Fault>>;
+  readonly learnBoot?: (definition: VmDefinition, bootDisk: string) => Promise<Result<BootPolicy>>;
   readonly claimant: Claimant;
   readonly at: Date;
   readonly progress?: (step: string) => void;
@@ -51,7 +51,7 @@ export interface ShieldOptions {
  * measured is left in the folder, and no first boot has to be trusted. Whole or not at all: the first generation appears last, and what
  * a crash left is removed by the next try. `vm-shielded-already`, `vm-disk-source`, `vm-disk-exists`, and faults of the parts.
  */
-export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonly vmId: VmId }, Fault>> {
+export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonly vmId: VmId }>> {
   const { folder, progress } = options;
   const read = await definitionIn(folder);
   if (!read.ok) return read;
@@ -103,7 +103,7 @@ function policyOf(definition: VmDefinition, vmId: VmId) {
 }
 
 /** Every disk has a source, and nothing lies where it goes. What an earlier try left is removed. */
-async function readyFor(options: ShieldOptions, definition: VmDefinition): Promise<Result<void, Fault>> {
+async function readyFor(options: ShieldOptions, definition: VmDefinition): Promise<Result<void>> {
   const { folder, sources } = options;
   const { shielding } = vmPaths(folder);
   const isRetry = await exists(shielding);
@@ -130,7 +130,7 @@ interface Parts {
 }
 
 /** vTPM and disks, in the folder of the work under way. */
-async function makeParts(options: ShieldOptions, definition: VmDefinition, vmId: VmId): Promise<Result<Parts, Fault>> {
+async function makeParts(options: ShieldOptions, definition: VmDefinition, vmId: VmId): Promise<Result<Parts>> {
   const { folder, owner, at, progress } = options;
   const inStaging = (name: string) => join(vmPaths(folder).shielding, name);
   const [vtpmStateKey, recoveryKey] = [randomSecret(VTPM_STATE_KEY_BYTES), randomSecret(32)];
@@ -178,7 +178,7 @@ async function makeParts(options: ShieldOptions, definition: VmDefinition, vmId:
 async function bootPoliciesFor(
   { folder, bootPolicies, learnBoot, progress }: ShieldOptions,
   definition: VmDefinition,
-): Promise<Result<readonly BootPolicy[], Fault>> {
+): Promise<Result<readonly BootPolicy[]>> {
   const boot = definition.disks.find(({ mode }) => mode === 'boot');
   const hasGuestDisk = definition.disks.some(({ mode }) => mode === 'guest');
   if (!hasGuestDisk || !learnBoot) return ok(bootPolicies);
@@ -209,7 +209,7 @@ async function putInPlace(
 async function protect(
   { owner, guardians, at, nvram }: ShieldOptions,
   vm: { readonly vmId: VmId; readonly policyText: string; readonly generation: bigint; readonly parts: Parts },
-): Promise<Result<{ readonly protector: Uint8Array; readonly guestState: Uint8Array }, Fault>> {
+): Promise<Result<{ readonly protector: Uint8Array; readonly guestState: Uint8Array }>> {
   const made = await newKeyProtector(crypto, { owner, guardians, at });
   if (!made.ok) return made;
   const { protector, transportKey } = made.value;

@@ -8,7 +8,7 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import type { VmId } from '@sekimori/guest-state';
 import type { GuardianKeys } from '@sekimori/key-protector';
 import { launchQemu } from '@sekimori/qemu';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import { type BootPolicy, signBootPolicy, talkToGuest } from '../guest-disk/index.ts';
 import { manufactureTrialTpm, startVirtualTpm } from '../vtpm/index.ts';
 import type { VmDefinition } from './definition/schema.ts';
@@ -33,7 +33,7 @@ export interface Trial {
  * Boots once with a TPM that is thrown away and none of the VM's other disks, and asks the guest what its PCRs are: the owner approves a
  * boot that was seen, not one that was computed. `trial-failed`: the guest did not tell; and faults of swtpm and QEMU.
  */
-export async function trialBoot(trial: Trial): Promise<Result<ReadonlyMap<number, Uint8Array>, Fault>> {
+export async function trialBoot(trial: Trial): Promise<Result<ReadonlyMap<number, Uint8Array>>> {
   const undo: (() => Promise<unknown>)[] = [];
   try {
     return await bootOnce(trial, (step) => void undo.push(step));
@@ -45,7 +45,7 @@ export async function trialBoot(trial: Trial): Promise<Result<ReadonlyMap<number
 async function bootOnce(
   trial: Trial,
   atTheEnd: (step: () => Promise<unknown>) => void,
-): Promise<Result<ReadonlyMap<number, Uint8Array>, Fault>> {
+): Promise<Result<ReadonlyMap<number, Uint8Array>>> {
   const { settings, definition, uid } = trial;
   const boot = definition.disks.find(({ mode }) => mode === 'boot');
   if (!boot) return fail('trial-failed', 'the definition has no disk in mode boot');
@@ -97,11 +97,7 @@ async function bootOnce(
 }
 
 /** A trial boot whose result the owner signs. */
-export async function learnBootPolicy(
-  owner: GuardianKeys,
-  label: string,
-  trial: Trial,
-): Promise<Result<BootPolicy, Fault>> {
+export async function learnBootPolicy(owner: GuardianKeys, label: string, trial: Trial): Promise<Result<BootPolicy>> {
   const pcrs = await trialBoot(trial);
   if (!pcrs.ok) return pcrs;
   return ok(await signBootPolicy(crypto, owner, { vmId: trial.vmId, label, pcrs: pcrs.value }));

@@ -37,7 +37,7 @@ export interface KnownVm {
  * Reads a VM's folder and judges the definition by the owner's security policy: nothing secret exists yet. `vm-not-found`,
  * `vm-not-shielded`, `vm-definition-invalid`, `vm-definition-refused`, `security-policy-…`, `vm-state-…`.
  */
-export async function knownVm(crypto: Crypto, folder: string): Promise<Result<KnownVm, Fault>> {
+export async function knownVm(crypto: Crypto, folder: string): Promise<Result<KnownVm>> {
   const paths = vmPaths(folder);
   const read = await definitionIn(folder);
   if (!read.ok) return read;
@@ -71,7 +71,7 @@ export async function knownVm(crypto: Crypto, folder: string): Promise<Result<Kn
   return ok({ folder, vmId, definition, policy: policy.value, policyText, pairs, newest });
 }
 
-export async function definitionIn(folder: string): Promise<Result<ReadDefinition, Fault>> {
+export async function definitionIn(folder: string): Promise<Result<ReadDefinition>> {
   const file = vmPaths(folder).definition;
   const bytes = await readPrivateFile(file, { maxBytes: MAX_DEFINITION });
   if (!bytes.ok) return bytes.fault.code === 'no-such-file' ? fail('vm-not-found', `${folder} holds no VM`) : bytes;
@@ -92,7 +92,7 @@ export interface UnlockedVm {
  * who puts a protector and a policy of their own beside it gets no further. Where the newest pair does not fit together, the last known
  * good one is taken. Faults of the release; `guest-state-not-opened`, `vm-not-its-owners`.
  */
-export async function unlock(crypto: Crypto, vm: KnownVm, release: ReleaseKeys): Promise<Result<UnlockedVm, Fault>> {
+export async function unlock(crypto: Crypto, vm: KnownVm, release: ReleaseKeys): Promise<Result<UnlockedVm>> {
   let trouble: Fault | undefined;
   for (const pair of vm.pairs) {
     const released = await release(pair.protector);

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { adoptQemu, discardQemu, type RunningMachine } from '@sekimori/qemu';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import type { LastRun, StartReport, VmDetails, VmSummary } from './api.ts';
 import { allVms, findVm } from './find.ts';
 import { latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
@@ -41,7 +41,7 @@ export class VirtualMachines {
     return Promise.all(found.map(({ name, folder }) => this.#summary(name, folder)));
   }
 
-  async show(name: string): Promise<Result<VmDetails, Fault>> {
+  async show(name: string): Promise<Result<VmDetails>> {
     const folder = await findVm(this.#ports.settings.folders, name);
     if (!folder.ok) return folder;
     const summary = await this.#summary(name, folder.value);
@@ -67,7 +67,7 @@ export class VirtualMachines {
   }
 
   /** `vm-running`, `vm-busy`, and what `startVm` says. */
-  async start(name: string, options: { readonly fenced?: boolean } = {}): Promise<Result<StartReport, Fault>> {
+  async start(name: string, options: { readonly fenced?: boolean } = {}): Promise<Result<StartReport>> {
     const folder = await findVm(this.#ports.settings.folders, name);
     if (!folder.ok) return folder;
     if (this.#running.has(name)) return fail('vm-running', `${name} runs already`);
@@ -101,17 +101,14 @@ export class VirtualMachines {
   }
 
   /** `vm-not-running`, `vm-busy`. */
-  async stop(
-    name: string,
-    options: { readonly graceSeconds: number },
-  ): Promise<Result<{ readonly how: string }, Fault>> {
+  async stop(name: string, options: { readonly graceSeconds: number }): Promise<Result<{ readonly how: string }>> {
     const running = this.#running.get(name);
     if (!running) return fail('vm-not-running', `${name} does not run on this host`);
     return this.#alone(name, async () => ok(await running.stop(options.graceSeconds * 1000)));
   }
 
   /** `vm-running`, `vm-busy`, and what `rekeyVm` says. */
-  async rekey(name: string): Promise<Result<RekeyReport, Fault>> {
+  async rekey(name: string): Promise<Result<RekeyReport>> {
     const folder = await findVm(this.#ports.settings.folders, name);
     if (!folder.ok) return folder;
     if (this.#running.has(name)) return fail('vm-running', `${name} runs: stop it first`);
@@ -142,7 +139,7 @@ export class VirtualMachines {
     return uid;
   }
 
-  async #alone<T>(name: string, work: () => Promise<Result<T, Fault>>): Promise<Result<T, Fault>> {
+  async #alone<T>(name: string, work: () => Promise<Result<T>>): Promise<Result<T>> {
     if (this.#busy.has(name)) return fail('vm-busy', `${name} is being started or stopped`);
     this.#busy.add(name);
     try {
@@ -157,18 +154,21 @@ export class VirtualMachines {
     const { release, log, settings } = this.#ports;
     const vm = new RunningVm(parts, { release, log, leaseMillis: settings.leaseSeconds * 1000 });
     this.#running.set(parts.name, vm);
-    void vm.ended.then(({ exit: { code, signal }, fenced }) => {
-      if (this.#running.get(parts.name) !== vm) return;
-      this.#lastRuns.set(parts.name, {
-        endedAt: this.#ports.now().toISOString(),
-        ...(code !== undefined && { code }),
-        ...(signal !== undefined && { signal }),
-        fenced,
-        guest: vm.guest,
-      });
-      this.#running.delete(parts.name);
-      this.#uids.delete(parts.name);
+    void this.#noteEnd(parts.name, vm);
+  }
+
+  async #noteEnd(name: string, vm: RunningVm): Promise<void> {
+    const { exit, fenced } = await vm.ended;
+    if (this.#running.get(name) !== vm) return;
+    this.#lastRuns.set(name, {
+      endedAt: this.#ports.now().toISOString(),
+      ...(exit.code !== undefined && { code: exit.code }),
+      ...(exit.signal !== undefined && { signal: exit.signal }),
+      fenced,
+      guest: vm.guest,
     });
+    this.#running.delete(name);
+    this.#uids.delete(name);
   }
 
   async #summary(name: string, folder: string): Promise<VmSummary> {
@@ -190,7 +190,7 @@ export class VirtualMachines {
     const adopted = await adoptQemu({ runFolder: runPaths(runFolder).machine });
     const runs = adopted.ok && (await hasRun(adopted.value));
     if (!adopted.ok || !runs || ours?.ok === false) {
-      if (adopted.ok) await adopted.value.stop({ graceMillis: 0 });
+      if (adopted.ok) await adopted.value.kill(); // nothing of it may reach a disk that another host has
       await discardQemu(runPaths(runFolder).machine);
       if (swtpm !== undefined) await endSwtpm(swtpm, runFolder);
       if (ours?.ok) await releaseClaim(folder, generation);

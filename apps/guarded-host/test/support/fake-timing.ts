@@ -27,8 +27,10 @@ export function fakeTiming(clock: FakeClock = fakeClock(), random = 0): FakeTimi
   const waits: number[] = [];
   let waiting: { readonly millis: number; readonly end: () => void } | undefined;
   let asked = Promise.withResolvers<void>();
-  async function settled() {
-    while (!waiting) await asked.promise;
+  async function settled(): Promise<void> {
+    if (waiting) return;
+    await asked.promise;
+    return settled();
   }
   async function pass() {
     await settled();

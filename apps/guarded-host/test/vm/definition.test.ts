@@ -113,7 +113,9 @@ describe("a definition against the owner's security policy", () => {
   });
 
   it('names every line that breaks it, in order', () => {
-    const text = `${GOOD.replace('security: shielded', 'security: encryption-supported').replace('secureBoot: true', 'secureBoot: false').replace('mode: guest', 'mode: outer')}`;
+    const text = GOOD.replace('security: shielded', 'security: encryption-supported')
+      .replace('secureBoot: true', 'secureBoot: false')
+      .replace('mode: guest', 'mode: outer');
     expect(violationsOf(text)).toEqual(['4 security', '10 firmware.secureBoot', '18 disks.1.mode']);
   });
 

@@ -20,14 +20,12 @@ export interface DefinitionRefused extends Fault<'vm-definition-refused'> {
  * Whether a definition keeps to what the owner asks. It is asked before any secret exists, so its answer needs none; that the policy is
  * this VM's shows when the guest state opens.
  */
-export function checkDefinition(
-  { definition, lineOf }: ReadDefinition,
-  policy: SecurityPolicy,
-): Result<void, DefinitionRefused> {
+export function checkDefinition(read: ReadDefinition, policy: SecurityPolicy): Result<void, DefinitionRefused> {
+  const { definition } = read;
   const found = [...identity(definition, policy), ...devices(definition), ...disks(definition, policy)];
   if (found.length === 0) return ok(undefined);
   const violations = found
-    .map(({ path, detail }) => ({ line: lineOf(path), path: path.join('.'), detail }))
+    .map(({ path, detail }) => ({ line: read.lineOf(path), path: path.join('.'), detail }))
     .toSorted((a, b) => a.line - b.line);
   const lines = violations.map(({ line, path, detail }) => `line ${line}: ${path}: ${detail}`);
   const refused = fail('vm-definition-refused', lines.join('; '));

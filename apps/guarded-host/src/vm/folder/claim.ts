@@ -96,11 +96,9 @@ export async function claim(
 /** `vm-fenced`: a higher claim exists, so this generation must not write any more. Rejects where the storage cannot be read. */
 export async function stillOurs(folder: string, generation: bigint): Promise<Result<void, ClaimFault>> {
   const last = await latestClaim(folder);
-  if (last?.generation === generation) return ok(undefined);
-  return fail(
-    'vm-fenced',
-    `generation ${generation} is over: ${last?.host ?? 'somebody'} has ${last?.generation ?? 'none'}`,
-  );
+  if (!last) throw new Error('the claims on this VM are gone'); // ours with them: the storage went away
+  if (last.generation === generation) return ok(undefined);
+  return fail('vm-fenced', `generation ${generation} is over: ${last.host} has ${last.generation}`);
 }
 
 /** Shows others that the holder lives. */
