@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
 /** A process, told from a later one with the same number. */
@@ -7,9 +8,12 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
-/** Undefined where there is no such process, or it has ended and nobody asked how yet. */
+/**
+ * Undefined where there is no such process, or it has ended and nobody asked how yet. Read at once, as /proc does not wait: the threads
+ * that files are read by may all wait for a storage, and then a VM must be ended all the same.
+ */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
-  const text = await readProc(pid, 'stat');
+  const text = statOf(pid);
   // The second field is the program's name in brackets, and may hold brackets and spaces itself.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields?.[0], fields?.[19]];
@@ -86,6 +90,14 @@ export function isolationGaps(
     [identity !== undefined && capabilities, 'it has capabilities'],
   ];
   return gaps.flatMap(([isGap, words]) => (isGap ? [words] : []));
+}
+
+function statOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 const readProc = (pid: number, file: string): Promise<string | undefined> =>

@@ -101,6 +101,12 @@ export class RunningMachine {
     return { how: 'killed', exit: await this.exited };
   }
 
+  /** Ends QEMU by force and at once: nothing more is written. */
+  async kill(): Promise<Exit> {
+    await kill(this.process);
+    return this.exited;
+  }
+
   /** Lets go of it: it runs on without us, and can be adopted. */
   detach(): void {
     clearInterval(this.#logCheck);

@@ -51,14 +51,14 @@ const PLACES: Readonly<Record<Phase, Readonly<Record<Victim, readonly (readonly 
         ['answered', 4000],
       ],
       service: [
-        ['asked', 60],
+        ['asked', 20],
         ['vtpm-listens', 40],
       ],
     },
     roll: {
       agent: [
-        ['claimed', 200],
-        ['released', 30],
+        ['claimed', 40],
+        ['released', 20],
         ['sealing', 10],
         ['sealed', 10],
       ],
@@ -66,20 +66,20 @@ const PLACES: Readonly<Record<Phase, Readonly<Record<Victim, readonly (readonly 
       swtpm: [['vtpm-listens', 2]],
       qemu: [['qemu-spawned', 10]],
       service: [
-        ['claimed', 200],
+        ['claimed', 30],
         ['released', 4],
       ],
     },
     stop: {
       agent: [
-        ['asked', 100],
+        ['asked', 15],
         ['qemu-gone', 30],
         ['given-back', 4],
         ['cleared', 2],
       ],
-      swtpm: [['asked', 100]],
-      qemu: [['asked', 100]],
-      service: [['asked', 100]],
+      swtpm: [['asked', 10]],
+      qemu: [['asked', 10]],
+      service: [['asked', 40]],
     },
   };
 const PHASES = Object.keys(PLACES) as readonly Phase[];

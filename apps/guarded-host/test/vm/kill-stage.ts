@@ -23,7 +23,7 @@ import { aPlace, aShieldedVm, vmSettings } from './vm-host.ts';
 
 const NAME = 'tiny';
 /** A beat, a look and a resealing of what changed, six times in it. */
-const LEASE_SECONDS = 3;
+const SHORT_LEASE_SECONDS = 3;
 /** As in the arguments of the shell that becomes one. */
 const PROGRAMS = { qemu: 'qemu-system', swtpm: ' swtpm socket ' } as const;
 const SETTLE_MILLIS = 30_000;
@@ -73,7 +73,7 @@ export class KillStage {
     this.console = new SerialConsole(socketsIn(this.runFolder).serial);
   }
 
-  static async make(): Promise<KillStage> {
+  static async make({ leaseSeconds = SHORT_LEASE_SECONDS } = {}): Promise<KillStage> {
     const place = await aPlace();
     const close = [() => place.remove()];
     const { folder } = place;
@@ -81,7 +81,7 @@ export class KillStage {
     close.push(() => service.daemon.end());
     const tpm = await aHostTpm(folder);
     close.push(() => tpm.swtpm.stop());
-    const settings = await vmSettings(folder, { leaseSeconds: LEASE_SECONDS, uidBase: 1_910_000_000 });
+    const settings = await vmSettings(folder, { leaseSeconds, uidBase: 1_910_000_000 });
     const config = join(folder, 'host.json');
     await mkdir(join(folder, 'agent'), { mode: 0o700 });
     await writeFile(
