@@ -21,6 +21,7 @@ import {
 } from '../src/guest-disk/index.ts';
 import { manufactureTrialTpm, manufactureVirtualTpm, withVirtualTpm } from '../src/vtpm/index.ts';
 import { foreignDisk } from './support/foreign-disk.ts';
+import { rewriteHeader } from './support/luks-header.ts';
 import { bootShielded } from './support/shielded-guest.ts';
 
 const AT = new Date('2026-06-01T00:00:00Z');
@@ -70,6 +71,11 @@ describe.skipIf(labIsMissing('shielded'))('a guest that opens its own disks', ()
     for (const disk of disks()) expectOk(await addBootPolicy(disk, approved));
 
     for (const disk of disks()) expect((await readFile(disk)).includes(MARKER)).toBe(false);
+    // A header that lies about the cipher: what is written would stand in clear, if the guest believed it.
+    await rewriteHeader(at('disk1'), (json) =>
+      json.replace(/("segments":.*?"encryption":)"aes-xts-plain64"/s, '$1"cipher_null-ecb"'),
+    );
+    expect((await readFile(at('disk1'))).includes('"cipher_null-ecb"')).toBe(true);
     const { messages, outcome: opened } = await boot('guest-snakeoil');
     expect(opened).toEqual({ ok: true, value: { type: 'open' } });
     expect(disksIn(messages)).toEqual(['0 open tpm', '1 open tpm']);
