@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '@sekimori/crypto-core';
@@ -81,8 +81,18 @@ export async function startVirtualTpm(options: {
     return ok(running);
   } catch (error) {
     await running.stop();
-    return startFault(error);
+    const fault = startFault(error);
+    const said = fault.fault.code === 'vtpm-start-failed' ? await lastWords(logFile) : '';
+    return said === '' ? fault : fail(fault.fault.code, `${fault.fault.detail}: ${said}`);
   }
+}
+
+const MAX_WORDS = 500;
+
+/** The end of its log: swtpm never writes keys there. */
+async function lastWords(logFile: string): Promise<string> {
+  const said = await readFile(logFile, 'utf8').catch(() => '');
+  return said.trim().slice(-MAX_WORDS);
 }
 
 class RunningVirtualTpm implements VirtualTpm {

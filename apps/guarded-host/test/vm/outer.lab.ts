@@ -5,7 +5,7 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { labIsMissing, tinyGuestImage } from '@sekimori/lab';
 import { opensWith } from '@sekimori/qemu';
 import { expectOk } from '@sekimori/result';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { releaseLocally } from '../../src/vm/keys.ts';
 import type { VmSettings } from '../../src/vm/settings.ts';
 import { knownVm, unlock } from '../../src/vm/unlock.ts';
@@ -65,11 +65,48 @@ describe.skipIf(labIsMissing())('a VM with an outer disk', () => {
     await host.running('tiny')?.ended;
   });
 
+  it('runs on where no service answers, keeps its NVRAM, and others start again by themselves later', async () => {
+    const [inner, calls] = [releaseLocally(crypto, [fabric]), { down: false, asked: 0 }];
+    const second = await aPlace();
+    onTestFinished(() => second.remove());
+    const elsewhere = await vmSettings(second.folder);
+    const other = await vmHost(elsewhere, {
+      release: async (protector) => {
+        calls.asked++;
+        if (calls.down) throw new Error('no key protection service answers');
+        return inner(protector);
+      },
+    });
+    const image = tinyGuestImage({ message: MESSAGE, countInNvram: true, mode: 'stay' });
+    const { folder } = await aShieldedVm(elsewhere, 'runs', { image });
+    await aShieldedVm(elsewhere, 'waits', { image });
+    expectOk(await other.start('runs'));
+    calls.down = true;
+    await expect(other.start('waits')).rejects.toThrow('no key protection service answers');
+    const { sockets } = expectOk(await other.show('runs'));
+    await serialText(sockets!['serial']!, 'stays until');
+    expect(await other.list()).toMatchObject([
+      { name: 'runs', state: 'running' },
+      { name: 'waits', state: 'stopped' },
+    ]);
+    const before = (await keysOf(folder)).nvram;
+    expect((await other.stop('runs', { graceSeconds: 20 })).ok).toBe(true);
+    expect((await keysOf(folder)).nvram.equals(before)).toBe(false); // sealed at the stop, without asking anybody
+    expect(calls.asked).toBe(2);
+    calls.down = false;
+    expectOk(await other.start('waits'));
+    await other.stop('waits', { graceSeconds: 0 });
+    await other.close();
+  });
+
   /** As the fabric's guardian finds them. */
-  async function keysOf(folder: string): Promise<{ readonly vtpm: string; readonly disk: Secret }> {
+  async function keysOf(
+    folder: string,
+  ): Promise<{ readonly vtpm: string; readonly disk: Secret; readonly nvram: Buffer }> {
     const vm = expectOk(await knownVm(crypto, folder));
     const { state } = expectOk(await unlock(crypto, vm, releaseLocally(crypto, [fabric])));
-    return { vtpm: state.vtpmStateKey.use(toHex), disk: state.diskKeys.get('disk')! };
+    const [disk, nvram] = [state.diskKeys.get('disk')!, Buffer.from(state.nvram)];
+    return { vtpm: state.vtpmStateKey.use(toHex), disk, nvram };
   }
   const opens = async (folder: string, key: Secret) => expectOk(await opensWith(`${folder}/disk.img`, key));
 });
