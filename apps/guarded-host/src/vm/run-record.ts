@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseVmId, type VmId } from '@sekimori/guest-state';
 import { expectOk } from '@sekimori/result';
@@ -42,9 +42,11 @@ export const runPaths = (folder: string) => ({
  */
 export async function makeRunFolder(folder: string, uid: number | undefined): Promise<void> {
   const { machine, vtpm } = runPaths(folder);
-  await mkdir(dirname(folder), { recursive: true, mode: 0o711 });
+  const isNew = await mkdir(dirname(folder), { recursive: true, mode: 0o711 });
+  if (isNew !== undefined) await chmod(dirname(folder), 0o711); // whatever the umask is
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { mode: 0o711 });
+  await chmod(folder, 0o711);
   for (const own of [machine, vtpm]) await mkdir(own, { mode: 0o700 });
   if (uid !== undefined) await chown(vtpm, uid, uid);
 }
