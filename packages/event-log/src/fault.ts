@@ -1,7 +1,7 @@
 import type { Failed, Fault } from '@sekimori/result';
 import { LOG_LIMITS } from './structures.ts';
 
-/** Why a log was not believed. Stable, documented in the README of this package. */
+/** Why a log or a list was not believed. Stable, documented in the README of this package. */
 export type LogFaultCode =
   // the bytes
   | 'log-empty'
@@ -27,9 +27,19 @@ export type LogFaultCode =
   | 'log-separator-invalid'
   | 'log-config-after-separator'
   | 'log-variable-duplicate'
-  | 'log-uki-section-invalid';
+  | 'log-uki-section-invalid'
+  // the list of IMA
+  | 'ima-empty'
+  | 'ima-too-large'
+  | 'ima-malformed'
+  | 'ima-pcr-not-extended'
+  | 'ima-pcr-mismatch'
+  | 'ima-digest-mismatch';
 
-/** Values are lower-case hex. `event` is the index in the whole log; the header is 0. `pcr` is 0 to 23: EV_NO_ACTION may name none. */
+/**
+ * Values are lower-case hex. `event` is the index in the whole log, where the header is 0, or in the list of IMA. `pcr` is 0 to 23:
+ * EV_NO_ACTION may name none.
+ */
 export interface LogFault extends Fault<LogFaultCode> {
   readonly event?: number;
   readonly pcr?: number;

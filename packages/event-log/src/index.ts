@@ -6,6 +6,8 @@ export { EV, eventTypeName } from './event-types.ts';
 export { type ExplainedEvent, type ExplainedLog, explain } from './explain.ts';
 export { type CommandLine, type Facts, factsOf, type MeasuredObject } from './facts.ts';
 export type { LogFault, LogFaultCode } from './fault.ts';
+export { IMA_LIMITS, type ImaEntry, imaFields, type ImaList, parseImaList } from './ima-list.ts';
+export { IMA_PCR, type ImaExtension, type ImaReplay, replayIma } from './ima-replay.ts';
 export { type EventLog, type LogEvent, parseEventLog } from './log.ts';
 export { type KnownMeasurement, type ReadEvent, readEvent } from './read-event.ts';
 export { AcceptedLog, type QuotedPcrs, reconcile } from './reconcile.ts';
