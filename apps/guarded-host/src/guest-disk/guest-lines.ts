@@ -11,10 +11,10 @@ export type GuestLine =
   | { readonly type: 'end'; readonly outcome: 'open' | 'closed' | 'trial' };
 
 export type DiskState = 'open' | 'closed' | 'refused';
-export const RECOVERY_PARTS = ['vm', 'nonce', 'ek', 'ak', 'attest', 'signature', 'log'] as const;
+const RECOVERY_PARTS = ['vm', 'nonce', 'ek', 'ak', 'attest', 'signature', 'log'] as const;
 export type RecoveryPart = (typeof RECOVERY_PARTS)[number];
 
-export const MAX_LINE = 1024;
+const MAX_LINE = 1024;
 
 type LineFault = Fault<'guest-port-malformed'>;
 

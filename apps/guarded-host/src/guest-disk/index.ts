@@ -1,4 +1,4 @@
-export { addBootPolicy, listBootPolicies, removeBootPolicy, type StoredBootPolicy } from './boot-policies.ts';
+export { addBootPolicy, listBootPolicies, removeBootPolicy } from './boot-policies.ts';
 export {
   type BootPolicy,
   readBootPolicy,
@@ -6,9 +6,8 @@ export {
   verifyBootPolicy,
   writeBootPolicy,
 } from './boot-policy.ts';
-export { type EncryptGuestDisk, encryptGuestDisk, type GuestDisk, sealGuestDisk } from './encrypt.ts';
-export { openRecovery, sealRecovery, type VmRecovery } from './escrow.ts';
-export type { GuestDiskFault } from './faults.ts';
+export { encryptGuestDisk, type GuestDisk, sealGuestDisk } from './encrypt.ts';
+export { openRecovery, sealRecovery } from './escrow.ts';
 export {
   type GuestMessage,
   type GuestOutcome,
@@ -16,7 +15,6 @@ export {
   type GuestTalk,
   talkToGuest,
 } from './guest-port.ts';
-export { BOOT_PCRS, GUEST_DISKS, LUKS_HEADER_BYTES } from './layout.ts';
-export type { GuestDiskVm } from './owner-policy.ts';
+export { BOOT_PCRS, LUKS_HEADER_BYTES } from './layout.ts';
 export { answerRecovery, readRecoveryAnswer } from './recovery-answer.ts';
-export { openRecoveryRequest, type RecoveryFault, type RecoveryRequest } from './recovery-request.ts';
+export { openRecoveryRequest, type RecoveryFault } from './recovery-request.ts';

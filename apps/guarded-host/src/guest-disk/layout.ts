@@ -3,7 +3,7 @@ import type { PcrSelection } from '@sekimori/tpm2';
 // What the guest's half (`guest/sekimori-guest`) knows too: where things stand, and what they are called.
 
 /** Disks of a VM in mode `guest`, by number: in the guest they are /dev/mapper/sekimori-0 and so on. */
-export const GUEST_DISKS = 16;
+const GUEST_DISKS = 16;
 /** The pin of disk n stands at this NV index plus n: SHA-256 of the disk's volume key. In the range of owners' indices. */
 const FIRST_PIN = 0x0150_0020;
 

@@ -1,4 +1,3 @@
 export { type ManufacturedVirtualTpm, manufactureTrialTpm, manufactureVirtualTpm } from './manufacture.ts';
 export { startVirtualTpm, type VirtualTpm } from './start.ts';
-export type { VirtualTpmFault } from './state.ts';
 export { withVirtualTpm } from './use.ts';
