@@ -4,7 +4,7 @@ import { createGuardian } from '@sekimori/key-protector';
 import { type GuestState, parseVmId } from '../src/index.ts';
 
 export { crypto };
-export const at = new Date('2026-11-28T00:00:00Z');
+const at = new Date('2026-11-28T00:00:00Z');
 export const { keys: owner } = await createGuardian(crypto, 'Owner', at);
 export const { keys: stranger } = await createGuardian(crypto, 'Stranger', at);
 export const vmId = parseVmId('0190b5a2-0000-7000-8000-000000000001')!;

@@ -64,7 +64,7 @@ export const VmDetails = Type.Object(
 export type VmDetails = Static<typeof VmDetails>;
 
 /** How long each part of a start took, in order. */
-export const Phases = Type.Array(Type.Object({ phase: Type.String(), millis: Type.Number() }, strict));
+const Phases = Type.Array(Type.Object({ phase: Type.String(), millis: Type.Number() }, strict));
 
 export const StartReport = Type.Object(
   {

@@ -30,8 +30,8 @@ export interface StartPorts {
 }
 
 /** How long each part of a start took, in milliseconds, in order. */
-export type Phases = readonly { readonly phase: StartPhase; readonly millis: number }[];
-export type StartPhase = 'check' | 'lock' | 'release' | 'seal' | 'vtpm' | 'qemu';
+type Phases = readonly { readonly phase: StartPhase; readonly millis: number }[];
+type StartPhase = 'check' | 'lock' | 'release' | 'seal' | 'vtpm' | 'qemu';
 
 /** A VM that runs, as the agent that started it has it. */
 export interface StartedVm {

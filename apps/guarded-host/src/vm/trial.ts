@@ -33,7 +33,7 @@ export interface Trial {
  * Boots once with a TPM that is thrown away and none of the VM's other disks, and asks the guest what its PCRs are: the owner approves a
  * boot that was seen, not one that was computed. `trial-failed`: the guest did not tell; and faults of swtpm and QEMU.
  */
-export async function trialBoot(trial: Trial): Promise<Result<ReadonlyMap<number, Uint8Array>>> {
+async function trialBoot(trial: Trial): Promise<Result<ReadonlyMap<number, Uint8Array>>> {
   const undo: (() => Promise<unknown>)[] = [];
   try {
     return await bootOnce(trial, (step) => void undo.push(step));

@@ -4,7 +4,7 @@ import type { ReadDefinition } from './read.ts';
 import type { VmDefinition } from './schema.ts';
 
 /** One thing of a definition that the owner's security policy does not allow. */
-export interface Violation {
+interface Violation {
   readonly line: number;
   /** For example 'devices.serial'. */
   readonly path: string;
