@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { adoptQemu, discardQemu, type RunningMachine } from '@sekimori/qemu';
 import { fail, ok, type Result } from '@sekimori/result';
 import type { LastRun, StartReport, VmDetails, VmSummary } from './api.ts';
@@ -186,7 +187,9 @@ export class VirtualMachines {
   async #adopt(runFolder: string, record: Awaited<ReturnType<typeof runRecords>>[number]['record']): Promise<void> {
     const { name, vmId, folder, uid, startedAt, swtpm } = record;
     const generation = BigInt(record.generation);
-    const ours = await stillOurs(folder, generation).catch(() => undefined); // storage that does not answer decides nothing yet
+    // Storage that does not answer decides nothing yet, and one VM's holds up no other.
+    const patience = sleep((this.#ports.settings.leaseSeconds * 1000) / 3, undefined, { ref: false });
+    const ours = await Promise.race([stillOurs(folder, generation).catch(() => undefined), patience]);
     const adopted = await adoptQemu({ runFolder: runPaths(runFolder).machine });
     const runs = adopted.ok && (await hasRun(adopted.value));
     if (!adopted.ok || !runs || ours?.ok === false) {

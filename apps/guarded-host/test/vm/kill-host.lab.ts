@@ -28,7 +28,7 @@ describe.skipIf(labIsMissing())('a VM of two hosts', () => {
   const settingsOf = (host: string): Promise<VmSettings> =>
     vmSettings(place.folder, { runFolder: runFolderOf(host), leaseSeconds: LEASE_SECONDS });
   /** A host whose agent has just started. */
-  async function host(name: string): Promise<VirtualMachines> {
+  async function opened(name: string): Promise<VirtualMachines> {
     const machines = await vmHost(await settingsOf(name), { host: name, log: logs });
     hosts.set(name, machines);
     return machines;
@@ -64,10 +64,10 @@ describe.skipIf(labIsMissing())('a VM of two hosts', () => {
   }
 
   it('is refused to host B while host A runs it', async () => {
-    const a = await host('a');
+    const a = await opened('a');
     expectOk(await a.start(NAME));
     expect(await boots(a)).toBe('1 1');
-    const b = await host('b');
+    const b = await opened('b');
     expect(await b.start(NAME)).toMatchObject({ ok: false, fault: { code: 'vm-locked' } });
     expect(await b.list()).toMatchObject([{ name: NAME, state: 'elsewhere', host: 'a' }]);
     expect(qemus()).toHaveLength(1);
@@ -81,7 +81,7 @@ describe.skipIf(labIsMissing())('a VM of two hosts', () => {
   });
 
   it('is refused to host A when that is back: by the lock, and where the storage forgot the lock by the beats', async () => {
-    const a = await host('a');
+    const a = await opened('a');
     expect(await a.list()).toMatchObject([{ state: 'elsewhere', host: 'b' }]);
     expect(await a.start(NAME)).toMatchObject({ ok: false, fault: { code: 'vm-locked' } });
     await rm(vmPaths(folder).lock);
@@ -147,14 +147,18 @@ describe.skipIf(labIsMissing())('a VM of two hosts', () => {
       await expect.poll(() => processesOf(place.folder), SOON).toEqual([]);
     });
 
-    it('is ended where that hangs', async () => {
+    it('is ended where that hangs, also by an agent that comes up meanwhile', async () => {
       expectOk(await b().start(NAME));
-      const { ended } = b().running(NAME)!;
+      const { pid } = b().running(NAME)!.parts.machine.process;
       const own = join(vmPaths(folder).claims, numbered(await generation()));
       const content = await readFile(own);
       await rm(own);
       spawnSync('mkfifo', [own]); // whoever opens it waits
-      expect(await ended).toMatchObject({ fenced: true, exit: { signal: 'SIGKILL' } });
+      await b().close();
+      const { ended, parts } = (await opened('b')).running(NAME)!;
+      expect(parts.machine.process.pid).toBe(pid);
+      expect(await ended).toMatchObject({ fenced: true });
+      expect(isThere(pid)).toBe(false);
       await (await open(own, 'r+')).close();
       await rm(own);
       await writeFile(own, content);

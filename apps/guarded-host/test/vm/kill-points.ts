@@ -77,8 +77,8 @@ const PLACES: Readonly<Record<Phase, Readonly<Record<Victim, readonly (readonly 
         ['given-back', 4],
         ['cleared', 2],
       ],
-      swtpm: [['asked', 10]],
-      qemu: [['asked', 10]],
+      swtpm: [['asked', 5]],
+      qemu: [['asked', 5]],
       service: [['asked', 40]],
     },
   };
