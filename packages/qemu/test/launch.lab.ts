@@ -151,6 +151,15 @@ describe.skipIf(missing('qemu-system-x86_64', 'qemu-img', 'cryptsetup'))('launch
     expect(await running.stop({ graceMillis: 100 })).toMatchObject({ how: 'killed', exit: { signal: 'SIGKILL' } });
   });
 
+  it('an end by force at once, also of a QEMU that answers nothing', async () => {
+    const guest = await SmallGuest.make();
+    const running = await guest.running();
+    process.kill(running.process.pid, 'SIGSTOP');
+    expect(await running.kill()).toMatchObject({ signal: 'SIGKILL' });
+    expect(await running.kill()).toMatchObject({ signal: 'SIGKILL' });
+    expect(await running.stop({ graceMillis: 1 })).toMatchObject({ how: 'gone' });
+  });
+
   it('a folder open to others is refused', async () => {
     const guest = await SmallGuest.make();
     spawnSync('chmod', ['755', guest.runFolder]);
