@@ -68,7 +68,8 @@ export const AttestationConfig = Type.Object(
       maxItems: 24,
       uniqueItems: true,
       default: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14],
-      description: 'the PCRs of the SHA-256 bank that every host quotes',
+      description:
+        'the PCRs of the SHA-256 bank that every host quotes; with 10 among them, every host sends its list of IMA',
     }),
   },
   strict,

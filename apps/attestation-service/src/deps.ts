@@ -28,7 +28,7 @@ export interface AttestationSettings {
   readonly maxPendingHosts: number;
   /** Seconds that a host may wait for approval. */
   readonly pendingSeconds: number;
-  /** The PCRs every host must quote, of the SHA-256 bank. */
+  /** The PCRs every host must quote, of the SHA-256 bank. With 10 among them, every host must send its list of IMA. */
   readonly pcrs: readonly number[];
   readonly version: string;
   readonly insecure: readonly string[];

@@ -3,6 +3,8 @@ import { AuditEntryShape, Bytes, CheckpointShape, HexDigest, Name, strict, Time,
 
 export const MAX_CERTIFICATE = 16 * 1024;
 const MAX_EVENT_LOG = 1024 * 1024;
+/** Some 32 000 measured files, or 16 000 with signatures; a server that measures all it runs has about 5 000. */
+const MAX_IMA_LIST = 4 * 1024 * 1024;
 const PcrIndex = Type.Integer({ minimum: 0, maximum: 23 });
 export const ById = strict({ id: Uuid });
 
@@ -65,6 +67,17 @@ export type FindingShape = Static<typeof FindingShape>;
 
 const PcrShape = strict({ index: PcrIndex, value: HexDigest });
 
+/** The part of a list of IMA that the quoted PCR 10 vouches for. It is replayed; no policy judges it. */
+export const ImaShape = strict({
+  entries: Type.Integer({ minimum: 1 }),
+  violations: Type.Integer({ minimum: 0, description: 'entries whose file the kernel could not measure' }),
+  digest: HexDigest, // over the bytes of these entries
+  extended: Type.Union([Type.Literal('own-digest'), Type.Literal('padded-sha1')], {
+    description: 'padded-sha1: a kernel before 5.8, whose PCR is worth no more than SHA-1',
+  }),
+});
+export type ImaShape = Static<typeof ImaShape>;
+
 export const VerdictShape = strict({
   at: Time,
   traceId: Type.String({ description: 'names this verdict; a baseline is captured by it' }),
@@ -77,6 +90,7 @@ export const VerdictShape = strict({
   policyDigest: HexDigest,
   logDigest: HexDigest,
   pcrs: Type.Array(PcrShape, { description: 'as they were quoted' }),
+  ima: Type.Optional(ImaShape),
 });
 export type VerdictShape = Static<typeof VerdictShape>;
 
@@ -133,7 +147,7 @@ export type ChallengeReply = Static<typeof ChallengeReply>;
 
 const AttestShape = strict({ attest: Bytes(2048), signature: Bytes(1024) }); // TPMS_ATTEST, TPMT_SIGNATURE
 
-/** The Evidence: quote, PCR values, boot log, and the health key certified by the attestation key. */
+/** The Evidence: quote, PCR values, boot log, list of IMA where it is asked for, and the health key certified by the attestation key. */
 export const AttestRequest = strict({
   challenge: Bytes(128),
   hostId: Uuid,
@@ -142,6 +156,8 @@ export const AttestRequest = strict({
   healthKey: Bytes(1024), // TPM2B_PUBLIC
   pcrs: Type.Array(strict({ index: PcrIndex, value: Bytes(32, 32) }), { minItems: 1, maxItems: 24 }),
   eventLog: Bytes(MAX_EVENT_LOG, 0),
+  /** binary_runtime_measurements, whole, read after the quote. With PCR 10 among the challenge's, and only then. */
+  imaList: Type.Optional(Bytes(MAX_IMA_LIST, 0)),
   clientKey: Bytes(512), // SubjectPublicKeyInfo of the host's TLS client key, DER
 });
 export type AttestRequest = Static<typeof AttestRequest>;

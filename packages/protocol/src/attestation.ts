@@ -82,7 +82,7 @@ export const attestationRoutes = {
     url: '/v1/attestations',
     role: 'anyone',
     summary: 'Evidence in, health certificate out',
-    bodyLimit: 2 * 1024 * 1024,
+    bodyLimit: 7 * 1024 * 1024, // a boot log of 1 MiB and a list of IMA of 4 MiB, in base64url
     body: AttestRequest,
     reply: AttestReply,
   }),

@@ -27,7 +27,7 @@ export const FAULTS = {
   'body-too-large': {
     status: 413,
     means: 'the body is larger than this route takes',
-    todo: 'send less; a boot log has at most 1 MiB',
+    todo: 'send less; a boot log has at most 1 MiB, a list of IMA 4 MiB',
   },
   'unsupported-media-type': { status: 415, means: 'the body is not application/json', todo: 'send application/json' },
   'too-many-requests': { status: 429, means: 'this address asks too often', todo: 'wait, then ask again' },

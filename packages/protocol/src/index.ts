@@ -25,6 +25,7 @@ export {
   HostDetail,
   HostState,
   HostStatus,
+  ImaShape,
   PolicyShape,
   RetireReply,
   SetPolicyReply,

@@ -27,6 +27,8 @@ export interface Evidence {
   readonly healthKey: Uint8Array;
   readonly pcrs: readonly { readonly index: number; readonly value: Uint8Array }[];
   readonly eventLog: Uint8Array;
+  /** Where PCR 10 is quoted. */
+  readonly imaList?: Uint8Array;
 }
 
 export interface EvidenceRequest {
@@ -95,6 +97,7 @@ export async function collectEvidence(
     healthKey: healthKey.tpm2bPublic,
     pcrs: [...pcrs].map(([index, value]) => ({ index, value })),
     eventLog: host.eventLog,
+    ...(selection.indices.includes(GROWING_PCR) && { imaList: host.imaList }),
   };
   return spoilt(good, defect);
 }

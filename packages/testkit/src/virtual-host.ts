@@ -1,3 +1,4 @@
+import { concat } from '@sekimori/bytes';
 import { parseEventLog, replayable } from '@sekimori/event-log';
 import type { Crypto, PrivateKey } from '@sekimori/crypto-core';
 import type { CertificateAuthority } from '@sekimori/pki';
@@ -14,6 +15,7 @@ import {
 } from '@sekimori/tpm2';
 import { START } from './clock.ts';
 import { collectEvidence, type Defect, type Evidence, type EvidenceRequest } from './evidence.ts';
+import { measureFile } from './ima.ts';
 import { measure } from './measure.ts';
 import { GROWING_PCR, QUOTED_PCRS } from './pcrs.ts';
 
@@ -21,7 +23,10 @@ export interface VirtualHostOptions {
   readonly crypto: Crypto;
   /** The event log of a recorded boot: see `boot`. */
   readonly boot: Uint8Array;
-  /** What it quotes, and what its health key depends on but for PCR 10. Default: QUOTED_PCRS. */
+  /**
+   * What it quotes, and what its health key depends on but for PCR 10. With 10 among them its kernel has IMA, which measures the boot
+   * first. Default: QUOTED_PCRS.
+   */
   readonly pcrs?: readonly number[];
   /** Default: a vendor of its own, found as `vendorCa` of the host. */
   readonly vendorCa?: CertificateAuthority;
@@ -42,6 +47,10 @@ export interface VirtualHost {
   readonly selection: PcrSelection<'sha256'>;
   /** Of the boot the host is in. */
   readonly eventLog: Uint8Array;
+  /** Of IMA, as it is now; empty where PCR 10 is not quoted and nothing ran. */
+  readonly imaList: Uint8Array;
+  /** Runs a program, which IMA lists and extends into PCR 10. `violation`: it was written to while IMA read it. */
+  run(this: void, path: string, options?: { readonly violation?: boolean }): void;
   /** Power off and on, with the same boot or another. */
   boot(this: void, eventLog?: Uint8Array): Promise<void>;
   /** RSA-2048, with its certificate. */
@@ -63,12 +72,18 @@ export async function virtualHost(options: VirtualHostOptions): Promise<VirtualH
   const selection = { bank: 'sha256', indices: pcrs } as const;
   const stable = { ...selection, indices: pcrs.filter((index) => index !== GROWING_PCR) };
   let eventLog = options.boot;
+  let imaList = new Uint8Array(0);
   let attestationKey: Promise<LoadedKey> | undefined;
   let healthKey: Promise<LoadedKey> | undefined;
   const start = (log: Uint8Array) => {
     eventLog = log;
     [attestationKey, healthKey] = [undefined, undefined];
     measure(software, log);
+    imaList = new Uint8Array(0);
+    if (pcrs.includes(GROWING_PCR)) run('boot_aggregate');
+  };
+  const run: VirtualHost['run'] = (path, how) => {
+    imaList = concat(imaList, measureFile(crypto, software, path, how));
   };
   start(eventLog);
   const host: VirtualHost = {
@@ -80,6 +95,10 @@ export async function virtualHost(options: VirtualHostOptions): Promise<VirtualH
     get eventLog() {
       return eventLog;
     },
+    get imaList() {
+      return imaList;
+    },
+    run,
     boot: async (log = eventLog) => start(log),
     endorsementKey: async () => expectOk(await openEndorsementKey(tpm)),
     attestationKey: () => (attestationKey ??= createAttestationKey(tpm).then(expectOk)),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fromHex, toHex } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { parseEventLog, replay } from '@sekimori/event-log';
+import { parseEventLog, parseImaList, replay, replayIma } from '@sekimori/event-log';
 import { checkEndorsementCertificate, parseCertificate } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
 import { agreeWithHealthKey, publicKeyOf, readPcrs, TPM2B_PUBLIC, TPMS_ATTEST } from '@sekimori/tpm2';
@@ -19,6 +19,8 @@ const BOOTS = [
   'uki-snakeoil',
   'shim-ms',
 ] as const;
+
+const WITH_IMA = [...QUOTED_PCRS, 10].toSorted((a, b) => a - b);
 
 describe('a virtual host', () => {
   it.each(BOOTS)('of %s has the PCRs that the recorded machine had', async (name) => {
@@ -59,6 +61,24 @@ describe('a virtual host', () => {
     const peer = crypto.agreeEphemeral(publicKey);
     const agreed = await agreeWithHealthKey(host.tpm, ek, key, host.selection, peer.publicKey);
     expect(expectOk(agreed).use(toHex)).toBe(peer.sharedSecret.use(toHex));
+  });
+});
+
+describe('a virtual host with IMA', () => {
+  it('has a list that replays to what it quotes, and a new one after each boot', async () => {
+    const host = await virtualHost({ crypto, boot: boot('uki-plain-3banks'), pcrs: WITH_IMA, rsaKey: () => rsa });
+    const replayed = async (bank: 'sha256' | 'sha384') => {
+      const pcr10 = expectOk(await readPcrs(host.tpm, { bank, indices: [10] })).get(10)!;
+      return expectOk(replayIma(crypto, expectOk(parseImaList(host.imaList)), bank, pcr10));
+    };
+    host.run('/usr/bin/true');
+    host.run('/tmp/log', { violation: true });
+    for (const bank of ['sha256', 'sha384'] as const)
+      expect(await replayed(bank)).toMatchObject({ cut: 0, violations: 1, entries: { length: 3 } });
+    const evidence = await host.evidence({ extraData: crypto.random(32) });
+    expect(evidence.imaList).toEqual(host.imaList);
+    await host.boot();
+    expect(await replayed('sha256')).toMatchObject({ cut: 0, violations: 0, entries: { length: 1 } });
   });
 });
 

@@ -7,6 +7,7 @@ import type { BaselineShape, RetireReply } from '@sekimori/protocol';
 import { describeFault, expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { BaselineRecord, VerdictRecord } from '@sekimori/store';
 import type { AttestationDeps } from '../deps.ts';
+import { bootPcrs } from '../attest/ima.ts';
 import type { KeptVerdict } from '../attest/verdict-record.ts';
 import type { Act } from './hosts.ts';
 import { outstanding } from './outstanding.ts';
@@ -94,13 +95,8 @@ function acceptedAgain(
   verdict: VerdictRecord,
   bytes: Uint8Array,
 ): Result<{ readonly log: AcceptedLog; readonly quote: QuotedBoot }> {
-  const values = new Map(verdict.pcrs.map(({ index, value }) => [index, fromHex(value)]));
-  const quote: QuotedBoot = {
-    bank: 'sha256',
-    indices: [...values.keys()],
-    pcr: (index) => values.get(index),
-    clock: { ...verdict.counters, safe: true },
-  };
+  const values = new Map(verdict.pcrs.map(({ index, value }) => [index, fromHex(value) ?? new Uint8Array(0)]));
+  const quote: QuotedBoot = { ...bootPcrs('sha256', values), clock: { ...verdict.counters, safe: true } };
   const parsed = parseEventLog(bytes);
   if (!parsed.ok) return parsed;
   const log = reconcile(crypto, parsed.value, quote);

@@ -1,7 +1,7 @@
 import { fromHex } from '@sekimori/bytes';
 import { issueHealthCertificate, parseHostId } from '@sekimori/health-certificate';
 import { appraise, type AttestationPolicy, MEASURED_RULES, policyDigest, type Verdict } from '@sekimori/policy';
-import { parseEventLog, reconcile } from '@sekimori/event-log';
+import { type LogFault, parseEventLog, reconcile } from '@sekimori/event-log';
 import type { AttestReply, AttestRequest } from '@sekimori/protocol';
 import { describeFault, fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { RefusalFault } from '@sekimori/service-kit';
@@ -12,6 +12,7 @@ import { signerTrouble } from '../signer.ts';
 import { toBase64Url } from '../wire.ts';
 import { type Evidence, readEvidence } from './evidence.ts';
 import { type Authentic, authenticate, type VerifiedEvidence } from './authenticate.ts';
+import { asksForIma, replayedIma } from './ima.ts';
 import { policyInForce } from './reference.ts';
 import { type KeptFinding, keptAsJson, type KeptVerdict } from './verdict-record.ts';
 
@@ -38,6 +39,8 @@ export const attest = (deps: AttestationDeps) => {
   const inWork = new Set<string>();
   return async (request: AttestRequest, traceId: string): Promise<Result<AttestReply, Refusal>> => {
     const at = deps.clock.now();
+    if (request.imaList !== undefined && !asksForIma(deps.settings))
+      return fail('malformed-request', 'imaList: no challenge asked for PCR 10');
     const evidence = readEvidence(request);
     if (!evidence.ok) return evidence;
     const notReady = signerTrouble(deps);
@@ -84,11 +87,16 @@ async function decide(attempt: Attempt, authentic: Authentic): Promise<Result<At
   const parsed = parseEventLog(evidence.eventLog);
   const boot = { ...authentic, log: parsed.ok ? evidence.eventLog.slice(0, parsed.value.length) : evidence.eventLog };
   if (!authentic.verified.ok) return refuseEvidence(attempt, boot, authentic.verified.fault, reference.policy);
-  const { quote } = authentic.verified.value;
+  const { quote, imaPcr } = authentic.verified.value;
+  const ima = replayedIma(deps.crypto, imaPcr, evidence.imaList);
+  if (!ima.ok) return refuseEvidence(attempt, boot, ima.fault, reference.policy);
   const log = parsed.ok ? reconcile(deps.crypto, parsed.value, quote) : parsed;
   const verdict = appraise(deps.crypto, MEASURED_RULES, { quote, log }, reference);
-  return verdict.good ? grant(attempt, boot, authentic.verified.value, verdict) : refusePolicy(attempt, boot, verdict);
+  const judged = { ...verdict, ...(ima.value && { ima: ima.value }) };
+  return judged.good ? grant(attempt, boot, authentic.verified.value, judged) : refusePolicy(attempt, boot, judged);
 }
+
+type Judged = Verdict & Pick<KeptVerdict, 'ima'>;
 
 /** What is kept of the evidence. */
 interface Boot extends Authentic {
@@ -100,7 +108,7 @@ async function grant(
   attempt: Attempt,
   boot: Boot,
   { quote, healthKey }: VerifiedEvidence,
-  verdict: Verdict & { readonly good: true },
+  verdict: Judged & { readonly good: true },
 ): Promise<Result<AttestReply, Refusal>> {
   const { deps, host, challenge, evidence, at, traceId } = attempt;
   const { crypto, settings, signer } = deps;
@@ -147,7 +155,7 @@ async function grant(
 async function refusePolicy(
   attempt: Attempt,
   boot: Boot,
-  verdict: Verdict & { readonly good: false },
+  verdict: Judged & { readonly good: false },
 ): Promise<Result<AttestReply, Refusal>> {
   const kept = keep(attempt, verdict, 'policy-denied');
   const recorded = await record(attempt, boot, { kind: 'refused' }, kept);
@@ -228,17 +236,26 @@ const NOT_RECORDED = {
   'host-changed': { code: 'host-not-active', detail: 'the host was changed in the meantime' },
 } as const;
 
-function findingOf(fault: Fault): KeptFinding {
-  const { code } = fault;
-  return { rule: 'evidence', effect: 'refuse', subStatus: code, detail: describeFault(fault), code };
+function findingOf(fault: Fault & Pick<LogFault, 'pcr' | 'expected' | 'actual'>): KeptFinding {
+  const { code, pcr, expected, actual } = fault;
+  return {
+    rule: 'evidence',
+    effect: 'refuse',
+    subStatus: code,
+    detail: describeFault(fault),
+    code,
+    ...(pcr !== undefined && { pcr }),
+    ...(expected !== undefined && { expected }),
+    ...(actual !== undefined && { actual }),
+  };
 }
 
 function keep(
   { traceId }: Attempt,
-  verdict: Pick<KeptVerdict, 'findings' | 'policyVersion' | 'policyDigest' | 'baselineId'>,
+  verdict: Pick<KeptVerdict, 'findings' | 'policyVersion' | 'policyDigest' | 'baselineId' | 'ima'>,
   code: 'good' | 'policy-denied' | 'evidence-refused',
 ): KeptVerdict {
-  const { findings, policyVersion, policyDigest: digest, baselineId } = verdict;
+  const { findings, policyVersion, policyDigest: digest, baselineId, ima } = verdict;
   const refusing = findings.filter(({ effect }) => effect === 'refuse');
   return {
     traceId,
@@ -249,6 +266,7 @@ function keep(
     ...(baselineId === undefined ? {} : { baselineId }),
     policyVersion,
     policyDigest: digest,
+    ...(ima && { ima }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { toHex } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
+import { IMA_PCR } from '@sekimori/event-log';
 import type { QuotedBoot } from '@sekimori/policy';
 import {
   AttestationKey,
@@ -13,6 +14,7 @@ import type { HostRecord, QuotedPcr, TpmCounters } from '@sekimori/store';
 import { nameOf, TPM2B_PUBLIC, TPMS_ATTEST } from '@sekimori/tpm2';
 import type { AttestationDeps } from '../deps.ts';
 import type { Evidence } from './evidence.ts';
+import { bootPcrs } from './ima.ts';
 
 /** Evidence that the host's attestation key signed for this challenge, whatever else is wrong with it. */
 export interface Authentic {
@@ -23,7 +25,10 @@ export interface Authentic {
 }
 
 export interface VerifiedEvidence {
+  /** Without PCR 10. */
   readonly quote: QuotedBoot;
+  /** PCR 10 as it was quoted; undefined where it was not asked for. */
+  readonly imaPcr: Uint8Array | undefined;
   readonly healthKey: VerifiedHealthKey;
 }
 
@@ -75,7 +80,11 @@ export function authenticate(deps: AttestationDeps, host: HostRecord, evidence: 
     counters: quote.value.counters,
     pcrs: [...quote.value.pcrs].map(([index, value]) => ({ index, value: toHex(value) })),
     verified: healthKey.ok
-      ? ok({ quote: quotedBoot(quote.value, host.counters), healthKey: healthKey.value })
+      ? ok({
+          quote: quotedBoot(quote.value, host.counters),
+          imaPcr: quote.value.pcr(IMA_PCR),
+          healthKey: healthKey.value,
+        })
       : healthKey,
   });
 }
@@ -88,12 +97,9 @@ function signedCounters(attest: Uint8Array): TpmCounters {
 }
 
 function quotedBoot(quote: VerifiedQuote, previous: TpmCounters | null): QuotedBoot {
-  const { bank, indices } = quote.selection;
   const { firmwareVersion, ...clock } = quote.counters;
   return {
-    bank,
-    indices,
-    pcr: (index) => quote.pcr(index),
+    ...bootPcrs(quote.selection.bank, quote.pcrs),
     clock: { ...clock, safe: quote.clockSafe },
     firmware: { version: firmwareVersion, ...(previous && { previous: previous.firmwareVersion }) },
   };

@@ -11,12 +11,14 @@ export interface Evidence {
   readonly healthKey: Uint8Array;
   readonly pcrs: ReadonlyMap<number, Uint8Array>;
   readonly eventLog: Uint8Array;
+  /** Of IMA, binary. */
+  readonly imaList?: Uint8Array;
   /** SubjectPublicKeyInfo, DER. */
   readonly clientKey: Uint8Array;
 }
 
 export function readEvidence(request: AttestRequest): Result<Evidence, Fault<'malformed-request'>> {
-  const { challenge, quote, certify, healthKey, eventLog, clientKey } = request;
+  const { challenge, quote, certify, healthKey, eventLog, imaList, clientKey } = request;
   const fields = readFields({
     challenge,
     'quote.attest': quote.attest,
@@ -35,6 +37,8 @@ export function readEvidence(request: AttestRequest): Result<Evidence, Fault<'ma
     if (pcrs.has(index)) return fail('malformed-request', `pcrs: PCR ${index} comes twice`);
     pcrs.set(index, read.value);
   }
+  const list = imaList === undefined ? undefined : readBytes(imaList, 'imaList');
+  if (list && !list.ok) return list;
   const bytes = fields.value;
   return ok({
     challenge: bytes.challenge,
@@ -43,6 +47,7 @@ export function readEvidence(request: AttestRequest): Result<Evidence, Fault<'ma
     healthKey: bytes.healthKey,
     pcrs,
     eventLog: bytes.eventLog,
+    ...(list && { imaList: list.value }),
     clientKey: bytes.clientKey,
   });
 }

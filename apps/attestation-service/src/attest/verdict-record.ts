@@ -1,6 +1,6 @@
 import { checkedJson, type JsonValue } from '@sekimori/audit-log';
 import type { Finding } from '@sekimori/policy';
-import { FindingShape, type VerdictShape } from '@sekimori/protocol';
+import { FindingShape, type ImaShape, type VerdictShape } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import type { VerdictRecord } from '@sekimori/store';
 import { Value } from 'typebox/value';
@@ -19,6 +19,7 @@ export interface KeptVerdict {
   readonly baselineId?: string;
   readonly policyVersion: number;
   readonly policyDigest: string;
+  readonly ima?: ImaShape;
 }
 
 /** More findings than these, and longer words, are not kept: what an operator reads, and what a row takes, is bounded. */

@@ -3,14 +3,22 @@ import type { Secret } from '@sekimori/crypto-core';
 import type { ActivationReply, AttestRequest, BaselineShape, EnrolRequest, HostDetail } from '@sekimori/protocol';
 import { activationProof, evidenceBinding } from '@sekimori/quote-verifier';
 import { expectOk } from '@sekimori/result';
-import { boot, createTlsClient, type Defect, type Evidence, virtualHost, type VirtualHost } from '@sekimori/testkit';
+import {
+  boot,
+  createTlsClient,
+  type Defect,
+  type Evidence,
+  QUOTED_PCRS,
+  virtualHost,
+  type VirtualHost,
+} from '@sekimori/testkit';
 import { activateCredential, type LoadedKey } from '@sekimori/tpm2';
 import { crypto } from './authority.ts';
 import type { Wire } from './wire.ts';
 
 /** A machine with a software TPM, booted as recorded. */
-export function aMachine(): Promise<VirtualHost> {
-  return virtualHost({ crypto, boot: boot('uki-snakeoil') });
+export function aMachine(pcrs: readonly number[] = QUOTED_PCRS): Promise<VirtualHost> {
+  return virtualHost({ crypto, boot: boot('uki-snakeoil'), pcrs });
 }
 
 export async function aClientKey(): Promise<Uint8Array> {
@@ -143,6 +151,7 @@ function onWire(evidence: Evidence, { id, clientKey }: Host, challenge: string):
     healthKey: toBase64Url(evidence.healthKey),
     pcrs: evidence.pcrs.map(({ index, value }) => ({ index, value: toBase64Url(value) })),
     eventLog: toBase64Url(evidence.eventLog),
+    ...(evidence.imaList && { imaList: toBase64Url(evidence.imaList) }),
     clientKey: toBase64Url(clientKey),
   };
 }
