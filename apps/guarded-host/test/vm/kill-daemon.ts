@@ -37,7 +37,10 @@ export class Daemon {
     const deadline = performance.now() + START_MILLIS;
     while (!(await this.#isReady())) {
       if (!this.#child) throw new Error(`it ended: see ${this.#logFile}`);
-      if (performance.now() > deadline) throw new Error(`it does not answer: see ${this.#logFile}`);
+      if (performance.now() > deadline) {
+        await this.kill();
+        throw new Error(`it does not answer: see ${this.#logFile}`);
+      }
       await sleep(POLL_MILLIS);
     }
   }

@@ -11,7 +11,7 @@ import { replaceGuestState } from '../../src/vm/folder/generations.ts';
 import { generationPaths, numbered, vmPaths } from '../../src/vm/folder/layout.ts';
 import type { VmSettings } from '../../src/vm/settings.ts';
 import type { VirtualMachines } from '../../src/vm/virtual-machines.ts';
-import { isThere, processesOf } from './kill-processes.ts';
+import { isThere, killAllOf, processesOf } from './kill-processes.ts';
 import { aPlace, aShieldedVm, claimantNamed, serialText, vmHost, vmSettings } from './vm-host.ts';
 
 const NAME = 'tiny';
@@ -53,7 +53,7 @@ describe.skipIf(labIsMissing())('a VM of two hosts', () => {
       if (machines.running(NAME)) await machines.stop(NAME, { graceSeconds: 0 });
       await machines.close();
     }
-    for (const { pid } of processesOf(place.folder)) process.kill(pid, 'SIGKILL');
+    killAllOf(place.folder);
     await place.remove();
   });
 

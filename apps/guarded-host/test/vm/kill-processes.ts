@@ -36,3 +36,8 @@ export function isThere(pid: number): boolean {
     return false;
   }
 }
+
+/** Where a test failed half-way. */
+export function killAllOf(folder: string): void {
+  for (const { pid } of processesOf(folder)) if (isThere(pid)) process.kill(pid, 'SIGKILL');
+}

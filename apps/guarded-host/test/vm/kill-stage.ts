@@ -16,7 +16,7 @@ import { BIN } from '../support/program.ts';
 import { SerialConsole } from './kill-console.ts';
 import { Daemon } from './kill-daemon.ts';
 import type { Victim } from './kill-points.ts';
-import { isThere, processesOf } from './kill-processes.ts';
+import { isThere, killAllOf, processesOf } from './kill-processes.ts';
 import { ServedFolder } from './kill-services.ts';
 import { aHostTpm } from './kill-tpm.ts';
 import { aPlace, aShieldedVm, vmSettings } from './vm-host.ts';
@@ -74,8 +74,18 @@ export class KillStage {
   }
 
   static async make({ leaseSeconds = SHORT_LEASE_SECONDS } = {}): Promise<KillStage> {
+    const close: (() => Promise<void>)[] = [];
+    try {
+      return await KillStage.#set(close, leaseSeconds);
+    } catch (error) {
+      for (const each of close.toReversed()) await each();
+      throw error;
+    }
+  }
+
+  static async #set(close: (() => Promise<void>)[], leaseSeconds: number): Promise<KillStage> {
     const place = await aPlace();
-    const close = [() => place.remove()];
+    close.push(() => place.remove());
     const { folder } = place;
     const service = await ServedFolder.make(join(folder, 'services'));
     close.push(() => service.daemon.end());
@@ -102,6 +112,7 @@ export class KillStage {
     const image = tinyGuestImage({ message: 'hello', countOnDisk: true, countInNvram: true, mode: 'stay' });
     const vm = await aShieldedVm(settings, NAME, { image, guardians: [await service.guardian()] });
     const stage = new KillStage({ folder, service, config, vm, runFolders: settings.runFolder, close });
+    close.push(() => stage.#endVm());
     await stage.agent.ensure();
     return stage;
   }
@@ -164,11 +175,14 @@ export class KillStage {
   }
 
   async close(): Promise<void> {
-    await this.console.close();
-    if (this.agent.pid !== undefined) await this.stop(0).catch(() => {});
-    await this.agent.end();
-    for (const { pid } of processesOf(this.runFolders)) process.kill(pid, 'SIGKILL');
     for (const close of this.#close.toReversed()) await close();
+  }
+
+  async #endVm(): Promise<void> {
+    await this.console.close();
+    if (this.agent.pid !== undefined) await this.stop(0);
+    await this.agent.end();
+    killAllOf(this.runFolders);
   }
 
   async #call<R extends AnyRoute>(route: R, ...input: CallArguments<R>): Promise<Outcome<ReplyOf<R>>> {
