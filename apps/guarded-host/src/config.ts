@@ -69,6 +69,10 @@ export const HostConfig = Type.Object(
       { ...strict, default: {} },
     ),
     eventLog: FilePath({ default: '/sys/kernel/security/tpm0/binary_bios_measurements' }),
+    imaList: FilePath({
+      default: '/sys/kernel/security/ima/binary_runtime_measurements',
+      description: 'what the kernel measured since the boot; sent where a service asks for PCR 10',
+    }),
     endorsementIntermediates: Type.Optional(
       FilePath({ description: 'certificates between the TPM and its vendor root (PEM), where the TPM holds none' }),
     ),

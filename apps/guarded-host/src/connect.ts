@@ -28,6 +28,7 @@ export interface ConnectedHost {
   /** Opened at its first use, and again after an outage. Rejects with `TpmOutageError`. */
   readonly tpm: Tpm;
   readonly readEventLog: HostDeps['readEventLog'];
+  readonly readImaList: NonNullable<HostDeps['readImaList']>;
   readonly failover: HostDeps['failover'];
   /** What this host is to each attestation service of the settings; under 'default' where there is none. */
   readonly states: ReadonlyMap<string, HostState>;
@@ -57,8 +58,13 @@ export async function connectHost(
   const transports: NodeTransport[] = [];
   const failover = { attestation: new Failover(clock), keyProtection: new Failover(clock) };
   const attesting: HostDeps['attesting'] = new SharedWork();
-  const readLog = () => readEventLog(settings.eventLog);
-  const machine = { crypto, clock, tpm, readEventLog: readLog };
+  const machine = {
+    crypto,
+    clock,
+    tpm,
+    readEventLog: () => readEventLog(settings.eventLog),
+    readImaList: () => readBounded(settings.imaList, MAX_IMA_LIST),
+  };
 
   async function nodesOf(
     setting: string,
@@ -186,17 +192,23 @@ function hasResourceManager(address: TpmAddress): boolean {
   return address.kind === 'device' && address.path.includes('tpmrm');
 }
 
-/** What the service takes; securityfs tells no size, so reading stops there. */
+/** What the service takes. */
 const MAX_EVENT_LOG = 1024 * 1024;
+const MAX_IMA_LIST = 4 * 1024 * 1024;
 
-export async function readEventLog(path: string): Promise<Uint8Array> {
+export function readEventLog(path: string): Promise<Uint8Array> {
+  return readBounded(path, MAX_EVENT_LOG);
+}
+
+/** securityfs tells no size, so reading stops at `max`. */
+async function readBounded(path: string, max: number): Promise<Uint8Array> {
   const file = await open(path, 'r');
   try {
-    const bytes = Buffer.alloc(MAX_EVENT_LOG + 1);
+    const bytes = Buffer.alloc(max + 1);
     let length = 0;
     for (let more = -1; more !== 0 && length < bytes.length; length += more)
       more = (await file.read(bytes, length, bytes.length - length, null)).bytesRead;
-    if (length > MAX_EVENT_LOG) throw new Error(`${path} has more than ${MAX_EVENT_LOG} bytes`);
+    if (length > max) throw new Error(`${path} has more than ${max} bytes`);
     return Uint8Array.from(bytes.subarray(0, length));
   } finally {
     await file.close();

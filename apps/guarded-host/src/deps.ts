@@ -16,6 +16,8 @@ interface MachineDeps {
   readonly tpm: Tpm;
   /** The firmware's event log as it is now. */
   readonly readEventLog: () => Promise<Uint8Array>;
+  /** The list of IMA as it is now. Left out, PCR 10 cannot be shown. */
+  readonly readImaList?: () => Promise<Uint8Array>;
   readonly clock: Clock;
 }
 
@@ -84,6 +86,7 @@ export function attestDepsOf(
   { state, signers }: AttestationService,
   { url, client }: ServiceNode,
 ): AttestDeps {
-  const { crypto, tpm, readEventLog, clock } = deps;
-  return { crypto, tpm, readEventLog, clock, attestation: client, url, state, ...(signers && { signers }) };
+  const { crypto, tpm, readEventLog, readImaList, clock } = deps;
+  const machine = { crypto, tpm, readEventLog, ...(readImaList && { readImaList }), clock };
+  return { ...machine, attestation: client, url, state, ...(signers && { signers }) };
 }

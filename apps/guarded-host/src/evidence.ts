@@ -32,7 +32,7 @@ export interface EvidenceOverrides {
 type EvidenceDeps = Omit<AttestDeps, 'attestation' | 'url' | 'signers'>;
 
 /**
- * The Evidence for one challenge: a quote, its PCR values, the event log, and the health key certified in the same boot, all bound to
+ * The Evidence for one challenge: a quote, its PCR values, the event log, the list of IMA where PCR 10 is asked for, and the health key certified in the same boot, all bound to
  * challenge, service, host and TLS key. Sends nothing.
  */
 export async function collectEvidence(
@@ -63,6 +63,8 @@ export async function collectEvidence(
     // After the quote: a log that is ahead of it can be cut, one that is behind cannot be mended.
     const eventLog = overrides.eventLog ? ok(overrides.eventLog) : await readLog(deps);
     if (!eventLog.ok) return eventLog;
+    const imaList = challenge.pcrs.includes(GROWING_PCR) ? await readImaList(deps) : ok(undefined);
+    if (!imaList.ok) return imaList;
     const { healthKey, quoted, certified } = signed.value;
     return ok({
       challenge: challenge.challenge,
@@ -72,6 +74,7 @@ export async function collectEvidence(
       healthKey: toBase64Url(healthKey),
       pcrs: [...quoted.pcrs].map(([index, value]) => ({ index, value: toBase64Url(value) })),
       eventLog: toBase64Url(eventLog.value),
+      ...(imaList.value && { imaList: toBase64Url(imaList.value) }),
       clientKey: toBase64Url(clientKey),
     });
   } finally {
@@ -138,5 +141,19 @@ async function readLog({ readEventLog }: Pick<AttestDeps, 'readEventLog'>): Prom
     return ok(await readEventLog());
   } catch (error) {
     return hostFault('event-log-unreadable', (error as Error).message);
+  }
+}
+
+/** An empty one is that of a kernel which measures nothing; PCR 10 shows the same then, and no service takes it. */
+async function readImaList({
+  readImaList: read,
+}: Pick<AttestDeps, 'readImaList'>): Promise<Result<Uint8Array, HostFault>> {
+  const asked = 'PCR 10 is asked for, and ';
+  if (!read) return hostFault('ima-list-unreadable', `${asked}there is no list of IMA`);
+  try {
+    const list = await read();
+    return list.length > 0 ? ok(list) : hostFault('ima-list-unreadable', `${asked}the list of IMA is empty`);
+  } catch (error) {
+    return hostFault('ima-list-unreadable', `${asked}the list of IMA cannot be read: ${(error as Error).message}`);
   }
 }

@@ -17,6 +17,8 @@ export const HOST_FAULTS = {
     'the attestation service answered with a certificate that is not for this host: look at its address and its CA',
   'service-unexpected': 'compare the versions of the service and of this program, and its address',
   'event-log-unreadable': "firmware with a TPM writes it, Linux shows it to root: look at the setting 'eventLog'",
+  'ima-list-unreadable':
+    "a service asks for PCR 10: Linux with IMA shows its list to root ('ima_policy=tcb' on the command line fills it); look at the setting 'imaList'",
   'agent-running': "one agent for a state folder and a socket: 'systemctl status sekimori-host'",
   'socket-unusable': "look at the setting 'socket': a path of its own, 107 bytes at most",
   'local-mode': "set mode to 'host-guardian-service', with the addresses of the services, to be attested",

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromHex, toHex } from '@sekimori/bytes';
+import { fromHex, fromUtf8, toHex } from '@sekimori/bytes';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
-import { parseEventLog, replay } from '@sekimori/event-log';
+import { imaFields, parseEventLog, parseImaList, replay, replayIma } from '@sekimori/event-log';
 import { buildLab, labIsMissing, type MeasuredGuest, startMeasuredGuest } from '@sekimori/lab';
 import { expectOk } from '@sekimori/result';
 import { openEndorsementKey, readPcrs, Tpm, type TpmTransport } from '@sekimori/tpm2';
@@ -51,6 +51,14 @@ describe.skipIf(labIsMissing())('a machine that booted with Secure Boot on', () 
     const pcrs = await readFile(join(guest.evidence, 'pcrs_sha256.txt'), 'utf8');
     const inTpm = expectOk(await withTpm((tpm) => readPcrs(tpm, { bank: 'sha256', indices: [10] })));
     expect(pcrs).toContain(`    10: 0x${toHex(inTpm.get(10)!).toUpperCase()}\n`);
+  });
+
+  it('has a list of IMA that replays to PCR 10, and begins with the aggregate of the boot', async () => {
+    const list = expectOk(parseImaList(await readFile(join(guest.evidence, 'ima_binary'))));
+    const inTpm = expectOk(await withTpm((tpm) => readPcrs(tpm, { bank: 'sha256', indices: [10] })));
+    const { entries, extended } = expectOk(replayIma(nodeCrypto, list, 'sha256', inTpm.get(10)!));
+    expect(extended).toBe('own-digest');
+    expect(fromUtf8(new Map(imaFields(entries[0]!)).get('n-ng')!)).toBe('boot_aggregate\0');
   });
 
   it("has a TPM that the lab's own authority certified", async () => {

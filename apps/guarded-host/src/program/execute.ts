@@ -90,4 +90,4 @@ function statusFor(fault: CommandFault): ExitStatus {
 }
 
 const USAGE = new Set(['service-not-configured', 'local-mode', 'not-enrolled', 'enrolled-otherwise']);
-const OF_TPM = /^(tpm|pcr|endorsement|event-log|health-key|credential)-|^invalid-key$/;
+const OF_TPM = /^(tpm|pcr|endorsement|event-log|ima-list|health-key|credential)-|^invalid-key$/;

@@ -12,7 +12,7 @@ Exit status:
   2  wrong usage or configuration
   3  refused by a service: its fault code is told
   4  a service cannot be reached
-  5  the TPM or the event log cannot be used
+  5  the TPM, the event log or the list of IMA cannot be used
   6  with 'status' and 'wait': this host is not guarded
   7  with 'preflight': it would not pass after a reboot
   8  with 'preflight': it is not known whether it would
@@ -24,7 +24,7 @@ Configuration: a JSON file; each setting can be overridden by a variable, so SEK
   { "attestation":   { "url": "https://hgs.example:8443", "ca": "hgs-ca.pem" },
     "keyProtection": { "url": "https://hgs.example:8444", "ca": "hgs-ca.pem" } }
 Several services: attestationServices and keyProtectionServices, each with urls and ca.
-More settings: mode, name, stateFolder, socket, tpm.device | tpm.swtpm.socket | tpm.tcp.host and .port, eventLog, signers, endorsementIntermediates, vms.
+More settings: mode, name, stateFolder, socket, tpm.device | tpm.swtpm.socket | tpm.tcp.host and .port, eventLog, imaList, signers, endorsementIntermediates, vms.
 `;
 
 /** Parses, runs, and answers the exit status. What a command needs is loaded when it runs, so help comes at once. */

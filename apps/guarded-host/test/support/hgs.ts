@@ -24,19 +24,21 @@ export interface Hgs {
 }
 
 /** Closed when the tests of the file have run. */
-export async function startHgs(clock: Clock = systemClock): Promise<Hgs> {
-  const hgs = await openHgs(clock);
+export async function startHgs(clock: Clock = systemClock, env: Variables = {}): Promise<Hgs> {
+  const hgs = await openHgs(clock, env);
   afterAll(() => hgs.close());
   return hgs;
 }
 
-export async function openHgs(clock: Clock = systemClock): Promise<Hgs> {
+type Variables = Readonly<Record<string, string>>;
+
+/** `env`: settings of the services that are other than a new folder has them. */
+export async function openHgs(clock: Clock = systemClock, env: Variables = {}): Promise<Hgs> {
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-hgs-'));
   const data = join(folder, 'data');
   const ports = { attestation: 8443, keyProtection: 8444 };
   expectOk(await initDataFolder({ data, at: clock.now(), guardianName: 'fabric', ports }));
   const logger = createLogger({ service: 'test', level: 'silent' });
-  const env = {};
   const services = expectOk(
     await startServe({ data, logger, clock, ports: { attestation: 0, keyProtection: 0 }, env }),
   );

@@ -6,7 +6,7 @@ import { nodeTransport } from '@sekimori/client/node';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { type Clock, systemClock } from '@sekimori/service-kit/program';
-import { boot, type BootName, type VirtualHost, virtualHost } from '@sekimori/testkit';
+import { boot, type BootName, QUOTED_PCRS, type VirtualHost, virtualHost } from '@sekimori/testkit';
 import { afterAll } from 'vitest';
 import {
   activate,
@@ -35,9 +35,12 @@ export type TestDeps = AttestDeps & { readonly url: string; readonly keyProtecti
 
 let hosts = 0;
 
-/** Its TPM's vendor is trusted; it is not enrolled. */
-export async function aHost(hgs: Hgs, clock: Clock = systemClock): Promise<TestHost> {
-  const machine = await virtualHost({ crypto, boot: boot('uki-snakeoil'), now: () => clock.now() });
+/** Its TPM's vendor is trusted; it is not enrolled. `pcrs`: with 10 among them its kernel has IMA. */
+export async function aHost(
+  hgs: Hgs,
+  { clock = systemClock, pcrs = QUOTED_PCRS }: { readonly clock?: Clock; readonly pcrs?: readonly number[] } = {},
+): Promise<TestHost> {
+  const machine = await virtualHost({ crypto, boot: boot('uki-snakeoil'), pcrs, now: () => clock.now() });
   await hgs.trust(machine.vendorCa.certificate.der);
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-host-'));
   const state = expectOk(await fileHostState(join(folder, 'state')));
@@ -55,6 +58,7 @@ export async function aHost(hgs: Hgs, clock: Clock = systemClock): Promise<TestH
     state,
     tpm: machine.tpm,
     readEventLog: async () => machine.eventLog,
+    readImaList: async () => machine.imaList,
     url: hgs.services.attestationUrl,
     attestation: createClient({ baseUrl: hgs.services.attestationUrl, transport: plain }),
     keyProtection: createClient({ baseUrl: hgs.services.keyProtectionUrl, transport: mutual }),
@@ -73,8 +77,11 @@ export async function aHost(hgs: Hgs, clock: Clock = systemClock): Promise<TestH
 export const uniqueName = (): string => `node${++hosts}`;
 
 /** Enrolled, approved, activated; its boot is a baseline. */
-export async function anActiveHost(hgs: Hgs): Promise<TestHost & { readonly id: string }> {
-  const host = await aHost(hgs);
+export async function anActiveHost(
+  hgs: Hgs,
+  options?: Parameters<typeof aHost>[1],
+): Promise<TestHost & { readonly id: string }> {
+  const host = await aHost(hgs, options);
   const name = uniqueName();
   const { id, ekFingerprint } = expectOk(await enrol(host.deps, { name }));
   await hgs.approve(id, ekFingerprint);

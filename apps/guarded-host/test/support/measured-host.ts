@@ -46,6 +46,7 @@ export async function aMeasuredHost(hgs: Hgs, more: object = {}): Promise<Measur
         socket: 'run/agent.sock',
         tpm: { swtpm: { socket: guest.tpmSocket } },
         eventLog: join(guest.evidence, 'binary_bios_measurements'),
+        imaList: join(guest.evidence, 'ima_binary'),
         endorsementIntermediates: issuer,
         attestation: { url: services.attestationUrl, ca },
         keyProtection: { url: services.keyProtectionUrl, ca },
