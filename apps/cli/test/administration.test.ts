@@ -25,6 +25,9 @@ describe('host', () => {
     expect((await ask('host', 'show', uuid(3)))[1].name).toBe('node00003');
     const { stdout } = await sekimori(['--data', fake.data, 'host', 'show', 'node00003']);
     expect(stdout).toMatch(/PCR 11 differs\n +expected +aa\n +actual +bb\n +event +30 EV_IPL: content of \.cmdline/);
+    expect(stdout).toContain(
+      'IMA: 11 entries up to the quote, 2 violations, extended as SHA-1 alone; no policy judges',
+    );
     expect(stdout).toContain('IBM software TPM (49424d20) SW');
     expect(stdout).toMatch(/EK certificate +the certificate ended at 2020/);
     expect(stdout).toContain('\\u{1b}[2J\\u{202e}1.2');

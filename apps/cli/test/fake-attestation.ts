@@ -140,6 +140,7 @@ function detailOf(host: HostStatus): HostDetail {
         policyDigest: EK,
         logDigest: EK,
         pcrs: [{ index: 11, value: EK }],
+        ima: { entries: 11, violations: 2, digest: EK, extended: 'padded-sha1' },
       },
     ],
   };

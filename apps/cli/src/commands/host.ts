@@ -185,7 +185,13 @@ export function describeVerdict(io: Pick<Io, 'colours'>, verdict: VerdictShape):
     ...pair('actual', finding.actual),
     ...(finding.event ? pair('event', eventText(finding.event)) : []),
   ]);
-  return [`  ${shortTime(verdict.at)}  ${word}  trace ${printable(verdict.traceId)}`, ...findings];
+  const ima = verdict.ima ? [`    IMA: ${imaText(verdict.ima)}`] : [];
+  return [`  ${shortTime(verdict.at)}  ${word}  trace ${printable(verdict.traceId)}`, ...findings, ...ima];
+}
+
+function imaText({ entries, violations, extended }: NonNullable<VerdictShape['ima']>): string {
+  const old = extended === 'padded-sha1' ? ', extended as SHA-1 alone' : '';
+  return `${entries} entries up to the quote, ${violations} violations${old}; no policy judges them`;
 }
 
 function pair(name: string, value: string | undefined): readonly string[] {
