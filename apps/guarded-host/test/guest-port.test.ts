@@ -34,7 +34,7 @@ async function aGuest(talk: Partial<GuestTalk> = {}) {
   guest.on('data', (chunk: Buffer) => heard.push(chunk.toString()));
   const messages: GuestMessage[] = [];
   const outcome = talkToGuest(port, { mode: 'boot', onMessage: (message) => messages.push(message), ...talk });
-  return { guest, outcome, messages, heard: () => heard.join(''), say: (text: string) => void guest.write(text) };
+  return { guest, port, outcome, messages, heard: () => heard.join(''), say: (text: string) => void guest.write(text) };
 }
 
 async function hears(guest: Awaited<ReturnType<typeof aGuest>>, text: string): Promise<void> {
@@ -136,10 +136,27 @@ describe('the port of a guest', () => {
     ['a part that is no base64', 'recovery log ????\n'],
     ['an empty line', '\n'],
     ['a request without end', `recovery log ${'A'.repeat(1000)}\n`.repeat(1100)],
-  ])('ends the talk at %s', async (_, text) => {
-    const { outcome, say } = await aGuest();
+    ['lines without end', 'note x\n'.repeat(20_001)],
+    ['words without end', `note ${'x'.repeat(1000)}\n`.repeat(4200)],
+    ['requests without end', `recovery log ${'A'.repeat(1000)}\nrecover\n`.repeat(4200)],
+  ])('ends the talk, and hears no more, at %s', async (_, text) => {
+    const { outcome, say, port } = await aGuest();
     say(text);
     expect(await outcome).toMatchObject({ ok: false, fault: { code: 'guest-port-malformed' } });
+    expect(port.destroyed).toBe(true);
+  });
+
+  it('does not listen to a guest for ever after its part: the agent would work for it alone', async () => {
+    const { outcome, messages, guest, say, port } = await aGuest();
+    say('sekimori-guest 1\nend open\n');
+    expect(await outcome).toMatchObject({ ok: true, value: { type: 'open' } });
+    const flood = 'note the same again\n'.repeat(1000);
+    guest.on('error', () => {}); // nobody reads any more
+    while (!port.destroyed) {
+      guest.write(flood);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(messages.length).toBe(20_000);
   });
 });
 

@@ -59,10 +59,11 @@ export function parseGuestLine(line: string): Result<GuestLine, LineFault> {
 export class LineReader {
   #held = '';
 
+  /** The time is linear in what comes, however it is cut: what is held is looked through once, when its end has come. */
   push(chunk: Uint8Array): Result<readonly string[], LineFault> {
     // Latin-1 keeps each byte a letter of its own, so that a byte beyond ASCII is refused with its line.
-    const text = this.#held + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1');
-    const lines = text.split('\n');
+    const lines = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1').split('\n');
+    lines[0] = this.#held + (lines[0] ?? '');
     this.#held = lines.pop() ?? '';
     if (this.#held.length > MAX_LINE) return malformed('a line that does not end');
     return ok(lines);

@@ -33,7 +33,8 @@ export interface GuestTalk {
 
 /**
  * The host's side of the port `sekimori.guest`: says what this boot is for, and listens until the guest's part is over. A guest
- * that has no such part says nothing, and then this does not end before the port does. Never rejects.
+ * that has no such part says nothing, and then this does not end before the port does. Never rejects. A guest that does not keep to the
+ * protocol, or says more than 4 MiB or 20 000 lines in all, also after its part, is not heard any more: the port is destroyed.
  */
 export function talkToGuest(port: Duplex, talk: GuestTalk): Promise<Result<GuestOutcome, GuestPortFault>> {
   return new Promise((resolve) => {
@@ -46,6 +47,9 @@ export function talkToGuest(port: Duplex, talk: GuestTalk): Promise<Result<Guest
 }
 
 const MAX_RECOVERY = 1024 * 1024;
+/** In all, for one port. A recovery request takes one and a half MiB at most. */
+const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_LINES = 20_000;
 
 class Conversation {
   readonly #port: Duplex;
@@ -54,6 +58,8 @@ class Conversation {
   readonly #lines = new LineReader();
   readonly #pcrs = new Map<number, Uint8Array>();
   #parts = new Map<RecoveryPart, string>();
+  #bytes = 0;
+  #taken = 0;
   #malformed = false;
   /** A guest asks again when its host does not seem to hear: one question is put at a time. */
   #asking = false;
@@ -66,9 +72,13 @@ class Conversation {
 
   hear(chunk: Uint8Array): void {
     if (this.#malformed) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_BYTES) return this.#giveUp(fail('guest-port-malformed', 'words without end').fault);
     const lines = this.#lines.push(chunk);
     if (!lines.ok) return this.#giveUp(lines.fault);
     for (const text of lines.value) {
+      if (this.#malformed) return;
+      if (++this.#taken > MAX_LINES) return this.#giveUp(fail('guest-port-malformed', 'lines without end').fault);
       const line = parseGuestLine(text);
       if (!line.ok) return this.#giveUp(line.fault);
       this.#take(line.value);
@@ -125,6 +135,7 @@ class Conversation {
 
   #giveUp(fault: GuestPortFault): void {
     this.#malformed = true;
-    this.#resolve({ ok: false, fault });
+    this.#resolve({ ok: false, fault }); // of no effect after the outcome
+    this.#port.destroy(); // reading on would cost time, for a guest that has all the time
   }
 }
