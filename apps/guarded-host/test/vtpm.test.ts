@@ -1,5 +1,20 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -183,6 +198,25 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('a virtual TPM for QEMU
     await vtpm.exited;
   });
 
+  it.skipIf(programsMissing('swtpm_ioctl'))(
+    'writes no more to a log that is full, and lives on and keeps its state (a guest can make it write for ever)',
+    async () => {
+      const { stateDir, controlSocket, logFile } = await prepared();
+      const [full, control] = [8 * 1024 * 1024, ['--unix', controlSocket]];
+      await writeFile(logFile, '');
+      await truncate(logFile, full - 20);
+      const vtpm = expectOk(await startVirtualTpm({ stateDir, stateKey, controlSocket, logFile }));
+      onTestFinished(() => vtpm.stop());
+      for (let times = 0; times < 3; times++) await unknownCommand(controlSocket);
+      expect((await stat(logFile)).size).toBe(full); // it had something to say
+      const state = join(stateDir, 'tpm2-00.volatilestate');
+      await execute('swtpm_ioctl', [...control, '-v']);
+      expect((await stat(state)).size).toBeGreaterThan(1000);
+      await execute('swtpm_ioctl', [...control, '-s']);
+      await vtpm.stop();
+    },
+  );
+
   it('does not start before it is written down which process it is', async () => {
     const { stateDir, controlSocket, logFile } = await prepared();
     const seen: [number, string][] = [];
@@ -247,3 +281,12 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('a virtual TPM for QEMU
     });
   });
 });
+
+/** One that swtpm's control channel does not have; it says so in its log. */
+async function unknownCommand(controlSocket: string): Promise<void> {
+  const socket = connect(controlSocket);
+  await once(socket, 'connect');
+  socket.write(Uint8Array.of(0, 0, 0, 0xfe));
+  await once(socket, 'data');
+  socket.destroy();
+}

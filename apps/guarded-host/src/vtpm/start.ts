@@ -24,14 +24,23 @@ const MAX_SOCKET_PATH = 108;
 
 /**
  * Waits for a line, so that whoever starts it can write down which process it is: where we die before, it ends by itself. Its memory
- * holds the state in clear: no core dump of any kind, also where core_pattern names a program. core(5)
+ * holds the state in clear: no core dump of any kind, also where core_pattern names a program. core(5). A file of its own has 8 MiB (16384
+ * blocks of 512 bytes) at most: a guest can have it write to its log without end. What is more is refused, and does not kill it; the
+ * state has a few kilobytes.
  */
-const SHIM = 'read -r go && echo 0 > /proc/self/coredump_filter && ulimit -c 0 && exec "$@" < /dev/null';
+const SHIM = [
+  'read -r go',
+  'echo 0 > /proc/self/coredump_filter',
+  'ulimit -c 0',
+  "trap '' XFSZ",
+  'ulimit -f 16384',
+  'exec "$@" < /dev/null',
+].join(' && ');
 
 /**
  * Starts swtpm over an existing state for `-tpmdev emulator` of QEMU, which finds it at `controlSocket`. Under `uid` (and the
  * group of the same number) where one is given, which takes root: the state becomes that user's, and the folder of the
- * socket must be. The key goes through a pipe. Its words are appended to `logFile` (0600).
+ * socket must be. The key goes through a pipe. Its words are appended to `logFile` (0600), up to 8 MiB in all.
  */
 export async function startVirtualTpm(options: {
   readonly stateDir: string;
