@@ -90,9 +90,17 @@ export interface OuterDiskInfo {
   readonly cipher: string;
   readonly hash: string;
   readonly activeKeySlots: number;
+  /** The most that it asks for at one place. */
+  readonly iterations: number;
 }
 
-/** What the header of a LUKS1 image says; no key is needed, so nothing vouches for it. `not-luks` for another format, LUKS2 too. */
+/** Ours have 1000. What a header asks for is work for whoever opens it: four billion would take the better part of an hour. */
+const MAX_ITERATIONS = 10_000_000;
+
+/**
+ * What the header of a LUKS1 image says; no key is needed, so nothing vouches for it. `not-luks` for another format, LUKS2 too, and for
+ * a header that asks for absurdly many iterations.
+ */
 export async function inspectOuterDisk(file: string): Promise<Result<OuterDiskInfo, ImageFault>> {
   const opened = await openImage(file);
   if (!opened.ok) return opened;
@@ -101,6 +109,8 @@ export async function inspectOuterDisk(file: string): Promise<Result<OuterDiskIn
     const size = sizeOf(info);
     if (!info.ok || !size.ok) return fail('not-luks', info.ok ? `${file}: no size` : info.fault.detail);
     const header = headerOf(info.value);
+    if (header && header.iterations > MAX_ITERATIONS)
+      return fail('not-luks', `${file}: its header asks for ${header.iterations} iterations`);
     return header ? ok({ size: size.value, ...header }) : fail('qemu-img-failed', 'its answer lacks the header');
   } finally {
     await opened.value.close();
@@ -112,7 +122,10 @@ function headerOf(info: object): Omit<OuterDiskInfo, 'size'> | undefined {
   const cipher = ['cipher-alg', 'cipher-mode', 'ivgen-alg'].map((name) => String(field(data, name))).join('-');
   const [hash, payloadOffset, slots] = ['hash-alg', 'payload-offset', 'slots'].map((name) => field(data, name));
   if (typeof hash !== 'string' || typeof payloadOffset !== 'number' || !Array.isArray(slots)) return undefined;
-  return { payloadOffset, cipher, hash, activeKeySlots: slots.filter((slot) => field(slot, 'active') === true).length };
+  const active = slots.filter((slot) => field(slot, 'active') === true);
+  const iterations = [field(data, 'master-key-iters'), ...active.map((slot) => field(slot, 'iters'))];
+  if (!iterations.every((count) => typeof count === 'number')) return undefined;
+  return { payloadOffset, cipher, hash, activeKeySlots: active.length, iterations: Math.max(...iterations) };
 }
 
 const field = (value: unknown, name: string): unknown =>

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Secret } from '@sekimori/crypto-core';
 import { fail, ok, type Result } from '@sekimori/result';
 import { inspectOuterDisk } from './image.ts';
-import type { OuterDiskFault } from './luks.ts';
+import { CRYPTSETUP_LIMIT_MILLIS, type OuterDiskFault } from './luks.ts';
 import { luksPassphrase } from './luks-passphrase.ts';
 import { secretFifos } from './secret-fifos.ts';
 import { type Ran, runProgram } from './tools.ts';
@@ -50,13 +50,15 @@ async function firstOf<T>(all: readonly T[], is: (one: T) => Promise<boolean>): 
   return undefined;
 }
 
-/** cryptsetup with passphrases in FIFOs, in the order of the keys. */
+/** cryptsetup with passphrases in FIFOs, in the order of the keys. Status undefined where it took too long. */
 async function withKeys(keys: readonly Secret[], args: (files: readonly string[]) => readonly string[]): Promise<Ran> {
   const passphrases = new Map(keys.map((key, index) => [`key${index}`, luksPassphrase(key)]));
   const folder = await mkdtemp(join(tmpdir(), 'luks-'));
   try {
     const fifos = await secretFifos(folder, passphrases);
-    const ran = runProgram('cryptsetup', ['--batch-mode', ...args([...fifos.files.values()])]);
+    const ran = runProgram('cryptsetup', ['--batch-mode', ...args([...fifos.files.values()])], {
+      timeoutMillis: CRYPTSETUP_LIMIT_MILLIS,
+    });
     await fifos.feed(ran);
     return await ran;
   } finally {

@@ -21,6 +21,9 @@ const FORMAT = ['luksFormat', '-q', '--type', 'luks1', '--pbkdf-force-iterations
   '512',
 ]);
 
+/** A header may ask for any work, and may be exchanged after `inspectOuterDisk` has looked at it. */
+export const CRYPTSETUP_LIMIT_MILLIS = 120_000;
+
 export type OuterDiskFault = ImageFault | Fault<'file-exists' | 'cryptsetup-failed'>;
 
 /**
@@ -111,7 +114,8 @@ async function syncFolder(path: string): Promise<void> {
 async function cryptsetup(args: readonly string[], file: string, key: Secret): Promise<Ran> {
   const passphrase = luksPassphrase(key);
   const options = ['--batch-mode', '--key-file', '-', '--', file];
-  const ran = await passphrase.use((input) => runProgram('cryptsetup', [...args, ...options], { input }));
+  const limit = { timeoutMillis: CRYPTSETUP_LIMIT_MILLIS };
+  const ran = await passphrase.use((input) => runProgram('cryptsetup', [...args, ...options], { input, ...limit }));
   passphrase.wipe();
   return ran;
 }

@@ -22,7 +22,7 @@ export interface Ran {
   /** 127 where it is not installed; undefined where a signal or the time limit ended it. */
   readonly status: number | undefined;
   readonly stdout: string;
-  /** Its last words. */
+  /** Its last words; where it had none and a signal ended it, which. */
   readonly stderr: string;
 }
 
@@ -55,9 +55,10 @@ export function runProgram(
     });
     child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-MAX_WORDS)));
     child.once('error', reject);
-    child.once('close', (status) => {
+    child.once('close', (status, signal) => {
+      const words = stderr.trim() || (signal ? `${name} was ended by ${signal}` : '');
       if (stdout.length > MAX_OUTPUT) reject(new Error(`${name} does not stop printing`));
-      else resolve({ status: status ?? undefined, stdout, stderr: stderr.trim() });
+      else resolve({ status: status ?? undefined, stdout, stderr: words });
     });
     child.stdin?.on('error', () => {}); // it ended before it had read everything
     child.stdin?.end(input);

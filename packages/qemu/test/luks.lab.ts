@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '@sekimori/crypto-core';
@@ -69,6 +69,7 @@ describe.skipIf(missing('qemu-img', 'cryptsetup'))('outer disks', () => {
         cipher: 'aes-256-xts-plain64',
         hash: 'sha256',
         activeKeySlots: 1,
+        iterations: 1000,
       },
     });
     expect(await readdir(folder)).toEqual(['disk', 'raw']);
@@ -98,6 +99,19 @@ describe.skipIf(missing('qemu-img', 'cryptsetup'))('outer disks', () => {
     expectOk(await keepOuterKey(file('disk'), next)); // again, as after a crash
     expect(await opened(key, next)).toEqual([false, true]);
     expect(expectOk(await inspectOuterDisk(file('disk'))).activeKeySlots).toBe(1);
+  });
+
+  it.each([
+    ['its volume key', 164],
+    ['a key slot', 212],
+  ])('are not tried where the header asks for hours of work for %s', async (_, iterations) => {
+    expectOk(await createBlankOuterDisk({ size: MIB, target: file('disk'), key }));
+    await using disk = await open(file('disk'), 'r+');
+    await disk.write(Uint8Array.of(0xff, 0xff, 0xff, 0xff), 0, 4, iterations);
+    const refused = { fault: { code: 'not-luks' } };
+    expect(await opensWith(file('disk'), key)).toMatchObject(refused);
+    expect(await addOuterKey(file('disk'), key, new Secret(randomBytes(32)))).toMatchObject(refused);
+    expect(await keepOuterKey(file('disk'), key)).toMatchObject(refused);
   });
 
   it('never take the place of a file, and leave nothing behind', async () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { identify, isAlive, type Isolation, isolationGaps, kill, readIsolation } from '../src/process.ts';
+import { runProgram } from '../src/tools.ts';
 
 describe.skipIf(process.platform !== 'linux')('a process', () => {
   it('is told from a later one with its number, and is not ended in its place', async () => {
@@ -25,6 +26,11 @@ describe.skipIf(process.platform !== 'linux')('a process', () => {
     await once(child.stdout, 'data');
     expect(await identify(child.pid ?? 0)).toMatchObject({ pid: child.pid });
     child.kill();
+  });
+
+  it('that does not end in its time is ended, and that is told', async () => {
+    const ran = await runProgram('sleep', ['600'], { timeoutMillis: 20 });
+    expect(ran).toEqual({ status: undefined, stdout: '', stderr: 'sleep was ended by SIGKILL' });
   });
 
   it('that was started without care has gaps', async () => {
