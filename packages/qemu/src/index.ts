@@ -20,3 +20,4 @@ export { type Isolation, isAlive, type ProcessIdentity } from './process.ts';
 export { Qmp, type QmpFault, type QmpOptions, type QmpRefusal } from './qmp.ts';
 export { parseQmpMessage, type QmpEvent, type QmpMessage } from './qmp-message.ts';
 export type { Exit, RunningMachine, Stopped } from './running-machine.ts';
+export { secretFifos } from './secret-fifos.ts';
