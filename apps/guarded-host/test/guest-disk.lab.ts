@@ -122,10 +122,12 @@ describe.skipIf(labIsMissing('shielded'))('a guest that opens its own disks', ()
     expect(stored.map((each) => each.bootPolicy.label)).toContain('extra=1');
   });
 
-  it("opens neither a plain disk in a disk's place, nor one whose key somebody else sealed in the same TPM", async () => {
+  it("opens neither a plain disk in a disk's place, nor one whose key somebody else sealed in the same TPM, nor one without a pin", async () => {
     const mallory = (await createGuardian(crypto, 'mallory', AT)).keys;
     const foreign = await withVirtualTpm({ crypto, ...vtpm() }, async (tpm) => {
-      await foreignDisk({ source: lab.template, target: at('foreign'), owner: mallory, vmId: VM, disk: 0, tpm });
+      const theirs = { source: lab.template, owner: mallory, vmId: VM, tpm };
+      await foreignDisk({ ...theirs, target: at('foreign'), disk: 0 });
+      await foreignDisk({ ...theirs, target: at('unbound'), disk: 2 });
       return ok(undefined);
     });
     expectOk(foreign);
@@ -133,9 +135,13 @@ describe.skipIf(labIsMissing('shielded'))('a guest that opens its own disks', ()
     expectOk(await addBootPolicy(at('foreign'), theirs));
     await copyFile(lab.template, at('plain'));
 
-    const refused = await boot('guest-snakeoil', { disks: [at('foreign'), at('plain')] });
+    const refused = await boot('guest-snakeoil', { disks: ['foreign', 'plain', 'unbound'].map(at) });
     expect(refused.outcome).toEqual({ ok: true, value: { type: 'closed' } });
-    expect(disksIn(refused.messages)).toEqual(['0 refused not-the-pinned-disk', '1 refused no-such-disk']);
+    expect(disksIn(refused.messages)).toEqual([
+      '0 refused not-the-pinned-disk',
+      '1 refused no-such-disk',
+      '2 refused no-pin',
+    ]);
     expect(markersIn(refused.messages)).toEqual([]);
   });
 });
