@@ -23,6 +23,7 @@ export const VM_FAULTS = {
   'vm-busy': 'wait until that is done',
   'vm-definition-invalid': 'the line is named; the schema is docs/schema/vm-definition.schema.json',
   'vm-definition-refused': 'change the lines that are named, or have the owner shield it with another policy',
+  'vm-disk-device': "shield into a file of the VM's folder; then copy that to the device, and name the device in vm.yaml",
   'vm-disk-exists': 'move it away, or name another file in the definition: nothing is replaced',
   'vm-disk-missing': 'is the storage mounted? the definition names the file',
   'vm-disk-source': '--disk NAME=FILE for each disk of the definition',

@@ -26,6 +26,7 @@ import { addGeneration, generationsOf } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';
 import { placeOf } from './disks.ts';
 import { randomSecret } from './random-secret.ts';
+import { freePlaces, notePlaced, staged } from './shield-places.ts';
 import { definitionIn } from './unlock.ts';
 
 export interface ShieldOptions {
@@ -49,7 +50,8 @@ export interface ShieldOptions {
 /**
  * Makes a VM its owner's, on the owner's machine: vTPM, disks, security policy, protector. Nothing but what is encrypted, signed or
  * measured is left in the folder, and no first boot has to be trusted. Whole or not at all: the first generation appears last, and what
- * a crash left is removed by the next try. `vm-shielded-already`, `vm-disk-source`, `vm-disk-exists`, and faults of the parts.
+ * a crash left is removed by the next try. `vm-shielded-already`, `vm-disk-source`, `vm-disk-exists`, `vm-disk-device`, `vm-disk-unsafe`, and
+ * faults of the parts.
  */
 export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonly vmId: VmId }>> {
   const { folder, progress } = options;
@@ -103,24 +105,15 @@ function policyOf(definition: VmDefinition, vmId: VmId) {
 }
 
 /** Every disk has a source, and nothing lies where it goes. What an earlier try left is removed. */
-async function readyFor(options: ShieldOptions, definition: VmDefinition): Promise<Result<void>> {
-  const { folder, sources } = options;
-  const { shielding } = vmPaths(folder);
-  const isRetry = await exists(shielding);
-  await rm(shielding, { recursive: true, force: true });
-  for (const disk of definition.disks) {
-    const { name } = disk;
-    const target = placeOf(folder, disk);
-    await rm(staged(folder, disk), { force: true });
+async function readyFor({ folder, sources }: ShieldOptions, { disks }: VmDefinition): Promise<Result<void>> {
+  for (const { name } of disks) {
     const source = sources.get(name);
     if (source === undefined) return fail('vm-disk-source', `no image is given for the disk ${name}`);
     if (!(await exists(source))) return fail('vm-disk-source', `there is no ${source}`);
-    if (!(await exists(target))) continue;
-    if (!isRetry) return fail('vm-disk-exists', `${target} is there already, and it was not changed`);
-    await rm(target);
   }
-  const unknown = [...sources.keys()].find((name) => !definition.disks.some((disk) => disk.name === name));
-  return unknown === undefined ? ok(undefined) : fail('vm-disk-source', `the definition has no disk ${unknown}`);
+  const unknown = [...sources.keys()].find((name) => !disks.some((disk) => disk.name === name));
+  if (unknown !== undefined) return fail('vm-disk-source', `the definition has no disk ${unknown}`);
+  return freePlaces(folder, disks);
 }
 
 interface Parts {
@@ -195,6 +188,7 @@ async function putInPlace(
   vtpm: ManufacturedVirtualTpm,
 ): Promise<void> {
   const paths = vmPaths(folder);
+  await notePlaced(folder, definition.disks);
   for (const disk of definition.disks) await rename(staged(folder, disk), placeOf(folder, disk));
   await rename(join(paths.shielding, 'recovery'), paths.recovery);
   const { endorsementAuthority, endorsementCertificates: ek } = vtpm;
@@ -225,11 +219,6 @@ async function protect(
   transportKey.wipe();
   wipeGuestState(state);
   return ok({ protector, guestState });
-}
-
-/** Where a disk grows: beside its place, so that it gets there by renaming. */
-function staged(folder: string, disk: VmDisk): string {
-  return `${placeOf(folder, disk)}.shielding`;
 }
 
 function sourceOf({ sources }: ShieldOptions, { name }: VmDisk): string {
