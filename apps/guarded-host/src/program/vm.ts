@@ -132,7 +132,7 @@ const rekey = hostCommand<'settings'>({
 export interface ApproveBootOptions {
   readonly owner: string;
   readonly label?: string;
-  readonly bootDisk?: string;
+  readonly bootDisk: string;
   readonly out?: string;
 }
 
@@ -143,7 +143,12 @@ const approveBoot = hostCommand<'settings', ApproveBootOptions>({
   arguments: [NAME],
   options: [
     OWNER,
-    { flags: '--boot-disk <FILE>', about: "the image to boot; the VM's own where nothing is said" },
+    {
+      flags: '--boot-disk <FILE>',
+      about:
+        "the image to boot, from the owner's own hands: the one in the VM's folder can be exchanged by its storage",
+      required: true,
+    },
     { flags: '--label <TEXT>', about: 'what it is, for people' },
     { flags: '--out <FILE>', about: 'write the signed policy there, and leave the disks as they are' },
   ],
@@ -189,7 +194,8 @@ export interface RecoverOptions {
 
 const recover = hostCommand<'settings', RecoverOptions>({
   name: 'vm recover',
-  summary: "The owner's side: show what booted, and give the recovery key to that guest's vTPM alone.",
+  summary:
+    "The owner's side: show which VM asks and what booted, and give the recovery key to that guest's vTPM alone.",
   example: `${PROGRAM} vm recover db1 --owner alice --request db1.request --out db1.answer --yes`,
   arguments: [NAME],
   options: [
@@ -197,7 +203,7 @@ const recover = hostCommand<'settings', RecoverOptions>({
     { flags: '--request <FILE>', about: "from 'vm recovery-request'", required: true },
     { flags: '--out <FILE>', about: 'where to write the answer', required: true },
     { flags: '--approve', about: 'approve this boot for later, too' },
-    { flags: '--yes', about: 'what booted was looked at, and is good' },
+    { flags: '--yes', about: "the VM's id is the one you mean, and what booted was looked at and is good" },
   ],
   needs: 'settings',
   action: async () => (await import('./actions/vm/recovery.ts')).recoverAction,

@@ -37,6 +37,7 @@ export const VM_FAULTS = {
   'vm-not-its-owners': "put back the security policy that its owner signed, from a backup of the VM's folder",
   'vm-not-running': "'vm list' tells which VMs run here",
   'vm-not-shielded': "its owner shields it: 'vm shield'",
+  'vm-owner-mismatch': 'name its owner with --owner; if that is you, somebody exchanged what lies in the folder: sign nothing',
   'vm-running': 'stop it first',
   'vm-shielded-already': "make another VM: 'vm create'",
   'vm-state-missing': "put back the VM's folder from a backup, or have its owner shield it",

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
+import type { VmId } from '@sekimori/guest-state';
 import { fail, ok, type Result } from '@sekimori/result';
 import { writePrivateFile } from '@sekimori/service-kit/program';
 import type { HostSettings } from '../../../config.ts';
@@ -13,36 +14,40 @@ import { learnBootPolicy } from '../../../vm/trial.ts';
 import { knownVm } from '../../../vm/unlock.ts';
 import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import type { AddBootPolicyOptions, ApproveBootOptions } from '../../vm.ts';
-import { ownerNamed } from './owner.ts';
+import { vmOfOwner } from './owner.ts';
 import { bootPoliciesIn } from './shield.ts';
 
 export async function approveBootAction(
   settings: HostSettings,
   { args: [name = ''], options, env }: Invocation<ApproveBootOptions>,
 ): Promise<CommandResult> {
-  const folder = await findVm(settings.vms.folders, name);
-  if (!folder.ok) return folder;
-  const vm = await knownVm(crypto, folder.value);
-  if (!vm.ok) return vm;
-  const owner = await ownerNamed(settings, env, options.owner);
-  if (!owner.ok) return owner;
-  const { definition } = vm.value;
-  const own = definition.disks.find(({ mode }) => mode === 'boot');
-  if (!own) return fail('trial-failed', `${name} has no disk in mode boot`);
+  const found = await vmOfOwner(settings, env, { name, owner: options.owner });
+  if (!found.ok) return found;
+  const { owner, vm } = found.value;
+  const { folder, vmId, definition, policy } = vm;
+  // The definition is the fabric's: what is signed for must be what the owner asked for, also where the policy would allow more.
+  if (definition.firmware.secureBoot !== policy.secureBoot)
+    return fail(
+      'vm-definition-refused',
+      `firmware.secureBoot is ${definition.firmware.secureBoot}, and ${policy.secureBoot} in the policy that the owner signed`,
+    );
   const variables = settings.vms.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'].variables;
-  const learnt = await learnBootPolicy(owner.value, options.label ?? `approved ${new Date().toISOString()}`, {
+  const learnt = await learnBootPolicy(owner, options.label ?? `approved ${new Date().toISOString()}`, {
     settings: settings.vms,
     definition,
-    vmId: vm.value.vmId,
-    bootDisk: options.bootDisk ?? placeOf(folder.value, own),
+    vmId,
+    bootDisk: options.bootDisk,
     nvram: Uint8Array.from(await readFile(variables)),
     uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
   });
   if (!learnt.ok) return learnt;
-  if (options.out === undefined) return addTo(folder.value, definition, learnt.value);
+  if (options.out === undefined) return addTo(folder, vmId, definition, learnt.value);
   const written = await writePrivateFile(options.out, writeBootPolicy(learnt.value));
   if (!written.ok) return written;
-  return ok({ document: { name, file: options.out }, lines: [`${options.out}: ${learnt.value.label}`] });
+  return ok({
+    document: { name, id: vmId, file: options.out },
+    lines: [`${options.out}: ${learnt.value.label}, for the VM ${vmId}`],
+  });
 }
 
 export async function addBootPolicyAction(
@@ -59,12 +64,13 @@ export async function addBootPolicyAction(
   const owner = vm.value.pairs[0]?.verified.owner.guardian;
   if (!bootPolicy || !owner) throw new Error('a known VM has an owner, and a file one policy');
   const verified = verifyBootPolicy(crypto, owner, vm.value.vmId, bootPolicy);
-  return verified.ok ? addTo(folder.value, vm.value.definition, verified.value) : verified;
+  return verified.ok ? addTo(folder.value, vm.value.vmId, vm.value.definition, verified.value) : verified;
 }
 
 /** While it does not run: a guest that runs has the disk's header in use. */
 async function addTo(
   folder: string,
+  vmId: VmId,
   definition: VmDefinition,
   bootPolicy: BootPolicy,
 ): Promise<Result<Outcome, CommandFault>> {
@@ -78,8 +84,8 @@ async function addTo(
     }
     const names = disks.map(({ name }) => name);
     return ok({
-      document: { label: bootPolicy.label, disks: names },
-      lines: [`${bootPolicy.label}: opens ${names.join(', ')}`],
+      document: { id: vmId, label: bootPolicy.label, disks: names },
+      lines: [`${bootPolicy.label}: opens ${names.join(', ')} of the VM ${vmId}`],
     });
   } finally {
     await lock.close();

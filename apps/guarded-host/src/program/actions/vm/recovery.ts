@@ -6,14 +6,12 @@ import { writePrivateFile } from '@sekimori/service-kit/program';
 import type { HostSettings } from '../../../config.ts';
 import { answerRecovery, openRecovery, openRecoveryRequest, signBootPolicy } from '../../../guest-disk/index.ts';
 import { vmRoutes } from '../../../vm/api.ts';
-import { findVm } from '../../../vm/find.ts';
 import { vmPaths } from '../../../vm/folder/layout.ts';
-import { definitionIn } from '../../../vm/unlock.ts';
 import type { CommandResult, Invocation } from '../../command.ts';
 import { table } from '../../table.ts';
 import type { RecoverOptions, RecoveryAnswerOptions, RecoveryRequestOptions } from '../../vm.ts';
 import { theAgent } from './agent.ts';
-import { ownerNamed } from './owner.ts';
+import { vmOfOwner } from './owner.ts';
 
 export async function requestAction(
   settings: HostSettings,
@@ -37,30 +35,28 @@ export async function recoverAction(
   settings: HostSettings,
   { args: [name = ''], options, env }: Invocation<RecoverOptions>,
 ): Promise<CommandResult> {
-  const folder = await findVm(settings.vms.folders, name);
-  if (!folder.ok) return folder;
-  const read = await definitionIn(folder.value);
-  if (!read.ok) return read;
-  const owner = await ownerNamed(settings, env, options.owner);
-  if (!owner.ok) return owner;
-  const { vmId } = read.value;
-  const request = openRecoveryRequest(crypto, await readFile(options.request), { owner: owner.value.guardian, vmId });
+  const found = await vmOfOwner(settings, env, { name, owner: options.owner });
+  if (!found.ok) return found;
+  const { owner, vm } = found.value;
+  const expected = { owner: owner.guardian, vmId: vm.vmId };
+  const request = openRecoveryRequest(crypto, await readFile(options.request), expected);
   if (!request.ok) return request;
+  const { vmId } = request.value;
   const pcrs = [...request.value.bootPcrs].map(([index, value]) => [`PCR ${index}`, toHex(value)] as const);
-  const shown = { vm: name, ...Object.fromEntries(pcrs) };
+  const shown = { vm: name, id: vmId, ...Object.fromEntries(pcrs) };
   if (options.yes !== true)
     return {
       ok: false,
       fault: {
         code: 'not-confirmed',
-        detail: `nothing was answered. What asks has booted with ${pcrs.map(([pcr, value]) => `${pcr} ${value}`).join(', ')}`,
-        hint: 'compare it with what you know; if it is good, add --yes',
+        detail: `nothing was answered. What asks is the VM ${vmId}, and has booted with ${pcrs.map(([pcr, value]) => `${pcr} ${value}`).join(', ')}`,
+        hint: 'compare the id with that of the VM you mean, and the PCRs with what you know; if both are good, add --yes',
       },
     };
-  const recovery = await openRecovery(crypto, owner.value, vmId, await readFile(vmPaths(folder.value).recovery));
+  const recovery = await openRecovery(crypto, owner, vmId, await readFile(vmPaths(vm.folder).recovery));
   if (!recovery.ok) return recovery;
   const bootPolicy = options.approve
-    ? await signBootPolicy(crypto, owner.value, {
+    ? await signBootPolicy(crypto, owner, {
         vmId,
         label: `recovered ${new Date().toISOString()}`,
         pcrs: request.value.bootPcrs,
