@@ -1,7 +1,6 @@
 // What a program that runs for a moment needs of the kit: without the server it starts several times faster.
 export { type Clock, systemClock } from './clock.ts';
 export { type ConfigSource, loadConfig, type LoadedConfig } from './config.ts';
-export { defaultDataFolder } from './data-folder.ts';
 export { FilePath } from './config-schema.ts';
 export { readJson } from './json.ts';
 export { fileKeyFiles } from './key-files.ts';

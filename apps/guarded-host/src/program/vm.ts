@@ -69,6 +69,7 @@ const shield = hostCommand<'settings', ShieldOptions>({
 });
 
 export interface StartOptions {
+  readonly lastKnownGood?: boolean;
   readonly fenced?: boolean;
 }
 
@@ -81,6 +82,10 @@ const start = hostCommand<'settings', StartOptions>({
     {
       flags: '--fenced',
       about: 'the host that has it was fenced, somebody made sure: do not wait until it is silent for a lease',
+    },
+    {
+      flags: '--last-known-good',
+      about: 'from the generation before the newest, protector, state and vTPM: where the newest was damaged',
     },
   ],
   needs: 'settings',

@@ -110,6 +110,9 @@ export const vmRoutes = {
     bodyLimit: 1024,
     body: Type.Object(
       {
+        lastKnownGood: Type.Optional(
+          Type.Boolean({ description: 'from the generation before the newest: protector, state and vTPM' }),
+        ),
         fenced: Type.Optional(
           Type.Boolean({ description: 'the host that has it was fenced: do not wait for its lease' }),
         ),

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, realpath } from 'node:fs/promises';
-import { dirname, isAbsolute, sep } from 'node:path';
-import { fail, ok, type Result } from '@sekimori/result';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { VmDisk } from './definition/schema.ts';
 import { diskPath } from './folder/layout.ts';
+import { withPinned } from './folder/pinned.ts';
 
 /** A disk's path; the schema's reader let no other pass. */
 export function placeOf(folder: string, { file }: VmDisk): string {
@@ -12,33 +13,53 @@ export function placeOf(folder: string, { file }: VmDisk): string {
   return path;
 }
 
+type DiskFault = Fault<'vm-disk-missing' | 'vm-disk-unsafe'>;
+
 /**
- * Opens a disk for QEMU, which gets the descriptor and no path. `vm-disk-missing`; `vm-disk-unsafe`: a link out of the VM's folder, or
- * neither a file nor a block device.
+ * Opens a disk for QEMU, which gets the descriptor and no path. `vm-disk-missing`; `vm-disk-unsafe`: a link, a file that has another name
+ * too, or neither a file nor a block device. Whether the host gives away this device is for its settings to say.
  */
-export async function openDisk(folder: string, disk: VmDisk): Promise<Result<FileHandle>> {
-  const path = placeOf(folder, disk);
-  const access = disk.mode === 'boot' ? constants.O_RDONLY : constants.O_RDWR;
-  // Names of devices are links as a rule; in a folder that others write to, a link could lead anywhere.
-  const links = isAbsolute(disk.file) ? 0 : constants.O_NOFOLLOW;
-  let handle: FileHandle;
+export async function openDisk(folder: string, disk: VmDisk): Promise<Result<FileHandle, DiskFault>> {
+  const access = (disk.mode === 'boot' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NONBLOCK;
   try {
-    if (
-      !isAbsolute(disk.file) &&
-      !`${await realpath(dirname(path))}${sep}`.startsWith(`${await realpath(folder)}${sep}`)
-    )
-      return fail('vm-disk-unsafe', `${path} is not in the VM's folder`);
-    handle = await open(path, access | links | constants.O_NONBLOCK);
+    // Names of devices are links as a rule. In a folder that others write to, a link could lead anywhere.
+    if (isAbsolute(disk.file))
+      return await checked(placeOf(folder, disk), await open(disk.file, access), constants.S_IFBLK);
+    return await inItsFolder(folder, disk, async (path) =>
+      checked(path, await open(path, access | constants.O_NOFOLLOW), constants.S_IFREG),
+    );
   } catch (error) {
     const code = (error as { readonly code?: string }).code;
-    if (code === 'ENOENT') return fail('vm-disk-missing', `there is no ${path}`);
-    if (code === 'ELOOP') return fail('vm-disk-unsafe', `${path} is a link`);
+    if (code === 'ENOENT') return fail('vm-disk-missing', `there is no ${placeOf(folder, disk)}`);
+    if (code === 'ELOOP' || code === 'ENOTDIR')
+      return fail('vm-disk-unsafe', `${placeOf(folder, disk)} is behind a link`);
     throw error;
   }
-  const { mode } = await handle.stat();
-  const kind = mode & constants.S_IFMT;
-  const wanted = isAbsolute(disk.file) ? constants.S_IFBLK : constants.S_IFREG;
-  if (kind === wanted) return ok(handle);
+}
+
+/** For programs that take a path: looked at as for QEMU, and in the very folder where it was looked at. */
+export async function withDisk<T, F extends Fault>(
+  folder: string,
+  disk: VmDisk,
+  work: (path: string) => Promise<Result<T, F>>,
+): Promise<Result<T, F | DiskFault>> {
+  const opened = await openDisk(folder, disk);
+  if (!opened.ok) return opened;
+  await opened.value.close();
+  return isAbsolute(disk.file) ? work(placeOf(folder, disk)) : inItsFolder(folder, disk, work);
+}
+
+function inItsFolder<T>(folder: string, disk: VmDisk, work: (path: string) => Promise<T>): Promise<T> {
+  const inside = relative(folder, placeOf(folder, disk));
+  const parents = dirname(inside) === '.' ? [] : dirname(inside).split('/');
+  return withPinned(folder, parents, (path) => work(join(path, basename(inside))));
+}
+
+async function checked(path: string, handle: FileHandle, wanted: number): Promise<Result<FileHandle, DiskFault>> {
+  const { mode, nlink } = await handle.stat();
+  const isWanted = (mode & constants.S_IFMT) === wanted;
+  if (isWanted && (wanted === constants.S_IFBLK || nlink === 1)) return ok(handle);
   await handle.close();
-  return fail('vm-disk-unsafe', `${path} is not a ${isAbsolute(disk.file) ? 'block device' : 'file'}`);
+  const what = wanted === constants.S_IFBLK ? 'block device' : 'file';
+  return fail('vm-disk-unsafe', isWanted ? `${path} has another name too` : `${path} is not a ${what}`);
 }

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '@sekimori/result';
 import { VM_NAME } from './definition/schema.ts';
@@ -26,8 +26,8 @@ export async function allVms(
 }
 
 async function holdsVm(folder: string): Promise<boolean> {
-  return stat(vmPaths(folder).definition).then(
-    (entry) => entry.isFile(),
+  return Promise.all([lstat(folder), lstat(vmPaths(folder).definition)]).then(
+    ([own, definition]) => own.isDirectory() && definition.isFile(),
     () => false,
   );
 }

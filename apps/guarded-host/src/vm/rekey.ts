@@ -8,11 +8,11 @@ import { fail, ok, type Result } from '@sekimori/result';
 import { reencryptSwtpmState } from '@sekimori/tpm2-device/swtpm';
 import { lockFile } from '../flock.ts';
 import type { VmDisk } from './definition/schema.ts';
-import { placeOf } from './disks.ts';
+import { withDisk } from './disks.ts';
 import { randomSecret } from './random-secret.ts';
 import { claim, releaseClaim } from './folder/claim.ts';
-import { addGeneration, copyVtpm, keepGenerations } from './folder/generations.ts';
-import { generationPaths, vmPaths } from './folder/layout.ts';
+import { addGeneration, copyVtpm, keepGenerations, withVtpmFolder } from './folder/generations.ts';
+import { vmPaths } from './folder/layout.ts';
 import type { StartPorts } from './start.ts';
 import { type KnownVm, knownVm, unlock } from './unlock.ts';
 
@@ -33,14 +33,17 @@ export async function rekeyVm(ports: StartPorts, folder: string): Promise<Result
   const lock = await lockFile(vmPaths(folder).lock);
   if (!lock) return fail('vm-locked', 'it runs: stop it first');
   try {
-    const { settings, claimant, now } = ports;
+    const { settings, claimant } = ports;
     const leaseMillis = settings.leaseSeconds * 1000;
-    const options = { atLeast: known.value.newest, fenced: false, leaseMillis, at: now() };
+    const options = { atLeast: known.value.newest, fenced: false, leaseMillis, at: ports.now() };
     const claimed = await claim(folder, claimant, options);
     if (!claimed.ok) return claimed;
-    const done = await newKeys(ports, known.value, claimed.value);
-    await releaseClaim(folder, claimed.value);
-    return done;
+    try {
+      const now = await knownVm(crypto, folder); // what was read before it was ours may be another host's by now
+      return now.ok ? await newKeys(ports, now.value, claimed.value) : now;
+    } finally {
+      await releaseClaim(folder, claimed.value);
+    }
   } finally {
     await lock.close();
   }
@@ -62,15 +65,15 @@ async function newKeys(ports: StartPorts, vm: KnownVm, generation: bigint): Prom
   try {
     const vtpmFrom = await vtpmUnder(vm, staging, state.vtpmStateKey, next.vtpmStateKey);
     for (const disk of outer) {
-      const added = await addOuterKey(placeOf(vm.folder, disk), keyOf(state, disk), keyOf(next, disk));
+      const added = await withDisk(vm.folder, disk, (path) => addOuterKey(path, keyOf(state, disk), keyOf(next, disk)));
       if (!added.ok) return added;
     }
     const guestState = sealGuestState(crypto, egress, { vmId: vm.vmId, generation }, next);
     await addGeneration(vm.folder, { generation, protector: released.egressProtector, guestState, vtpmFrom });
     // The generation before has keys that are to open nothing: no last known good one until the next start.
-    await keepGenerations(vm.folder, 1);
+    await keepGenerations(vm.folder, [generation]);
     for (const disk of outer) {
-      const kept = await keepOuterKey(placeOf(vm.folder, disk), keyOf(next, disk));
+      const kept = await withDisk(vm.folder, disk, (path) => keepOuterKey(path, keyOf(next, disk)));
       if (!kept.ok) return kept;
     }
     return ok({ generation: `${generation}`, disks: outer.map(({ name }) => name) });
@@ -88,7 +91,7 @@ async function vtpmUnder(vm: KnownVm, staging: string, stateKey: Secret, newStat
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { mode: 0o700 });
   await mkdir(target, { mode: 0o700 });
-  await copyVtpm(generationPaths(vm.folder, vm.newest).vtpm, stateDir);
+  await withVtpmFolder(vm.folder, vm.pair.generation, (path) => copyVtpm(path, stateDir));
   await reencryptSwtpmState({ stateDir, stateKey, target, newStateKey });
   return target;
 }

@@ -1,5 +1,7 @@
 import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { toHex, utf8 } from '@sekimori/bytes';
+import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { parseVmId, type VmId } from '@sekimori/guest-state';
 import { expectOk } from '@sekimori/result';
 import { readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
@@ -23,9 +25,9 @@ const RunRecord = Type.Object(
 );
 export type RunRecord = Omit<Static<typeof RunRecord>, 'version'>;
 
-/** The folder of one running VM. Its name is the VM's id, shortened for the sake of socket paths. */
+/** The folder of one running VM. Its name follows from the whole id, and is short for the sake of socket paths. */
 export function runFolderOf(runFolder: string, vmId: VmId): string {
-  return join(runFolder, vmId.replaceAll('-', '').slice(-16));
+  return join(runFolder, toHex(crypto.hash('sha256', utf8(vmId))).slice(0, 16));
 }
 
 export const runPaths = (folder: string) => ({

@@ -9,11 +9,13 @@ import type { GuestReport } from './api.ts';
 import { beat, releaseClaim, stillOurs } from './folder/claim.ts';
 import type { ReleaseKeys } from './keys.ts';
 import { contentOf } from './memory.ts';
+import { endSwtpm } from './processes.ts';
 import type { NvramKeeper } from './reseal.ts';
 import { removeRunFolder } from './run-record.ts';
 
 const MAX_NVRAM = 4 * 1024 * 1024;
 const MAX_NOTES = 50;
+const SWTPM_MILLIS = 2000;
 
 export interface RunningVmParts {
   readonly name: string;
@@ -27,6 +29,8 @@ export interface RunningVmParts {
   readonly port: Duplex;
   /** The firmware's variables as they are now; undefined where QEMU was gone before it was asked for them. */
   readonly nvram: FileHandle | undefined;
+  /** swtpm's process, where it is known. */
+  readonly swtpm?: number | undefined;
   /** Lets go of the storage's lock; QEMU has it too. */
   readonly unlock?: () => Promise<void>;
 }
@@ -104,7 +108,8 @@ export class RunningVm {
     if (this.#detached) return { exit, fenced: this.#fenced };
     this.#watching.abort();
     this.parts.port.destroy();
-    const { folder, generation, runFolder, name } = this.parts;
+    const { folder, generation, runFolder, name, swtpm } = this.parts;
+    if (swtpm !== undefined) await endSwtpm(swtpm, runFolder, { graceMillis: SWTPM_MILLIS }); // its state is whole then
     if (!this.#fenced) {
       await this.#keepNvram();
       await releaseClaim(folder, generation).catch((error: unknown) =>
@@ -130,7 +135,11 @@ export class RunningVm {
   async #watch(): Promise<void> {
     const patience = (this.#leaseMillis * 2) / 3;
     let last = performance.now();
-    while (await this.#passes(this.#leaseMillis / 6)) {
+    let due = last + this.#leaseMillis / 6;
+    while (await this.#passes(due - performance.now())) {
+      // Where we ourselves were held up, a look decides, and not our own silence.
+      if (performance.now() - due > this.#leaseMillis / 6) last = performance.now();
+      due = performance.now() + this.#leaseMillis / 6;
       const rest = this.#passes(last + patience - performance.now());
       const seen = await Promise.race([this.#look(), rest.then(() => 'silent' as const)]);
       if (this.#watching.signal.aborted) return;

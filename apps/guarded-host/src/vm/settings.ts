@@ -28,6 +28,29 @@ export const VmSettings = Type.Object(
     ),
     /** Each running VM has a user id of its own from here on; nobody else may have it. */
     uidBase: Type.Integer({ minimum: 1000, maximum: 2_000_000_000, default: 1_900_000_000 }),
+    allow: Type.Object(
+      {
+        accelerators: Type.Array(Type.Union([Type.Literal('kvm'), Type.Literal('tcg')]), {
+          default: ['kvm'],
+          description: 'tcg is for machines without KVM: it is no security boundary',
+        }),
+        devices: Type.Array(Type.String({ pattern: '^/dev/.+' }), {
+          default: [],
+          description: 'block devices that a definition may name as disks; one that ends in / stands for all below it',
+        }),
+        taps: Type.Array(Type.String(), { default: [], description: 'tap devices that a definition may name' }),
+        userNetwork: Type.Boolean({
+          default: false,
+          description: "QEMU's own network, which reaches what this host reaches, its loopback included",
+        }),
+      },
+      {
+        ...strict,
+        default: {},
+        description:
+          'what a definition may ask of this host: it lies on storage that others write to, and nobody signs it',
+      },
+    ),
     insecureSameUser: Type.Boolean({
       default: false,
       description: 'an agent that is not root runs shielded VMs under its own user, whose other programs can read them',

@@ -5,15 +5,16 @@ import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { sealGuestState, wipeGuestState } from '@sekimori/guest-state';
+import { sealGuestState, type VmId, wipeGuestState } from '@sekimori/guest-state';
 import { launchQemu, type RunningMachine } from '@sekimori/qemu';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { lockFile } from '../flock.ts';
 import { startVirtualTpm, type VirtualTpm } from '../vtpm/index.ts';
+import { allowedHere } from './allowed.ts';
 import { openDisk } from './disks.ts';
 import { claim, type Claimant, latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
-import { addGeneration } from './folder/generations.ts';
-import { generationPaths, vmPaths } from './folder/layout.ts';
+import { addGeneration, keepGenerations, removeGeneration, withVtpmFolder } from './folder/generations.ts';
+import { vmPaths } from './folder/layout.ts';
 import type { ReleaseKeys } from './keys.ts';
 import { CODE, machineOf, socketsIn, VARIABLES } from './machine.ts';
 import { canLockMemory, mayBeSwapped, memoryFile } from './memory.ts';
@@ -45,26 +46,39 @@ export interface StartedVm {
   readonly nvram: FileHandle;
   /** The guest's port. */
   readonly port: Duplex;
-  /** The last known good pair was taken: the newest did not open. */
+  /** swtpm's process. */
+  readonly swtpm: number;
+  /** The generation before the newest was taken, as somebody asked. */
   readonly usedLastKnownGood: boolean;
   readonly traceId?: string;
   readonly phases: Phases;
 }
 
+export interface StartOptions {
+  readonly folder: string;
+  /** The user that swtpm and QEMU become; undefined where this is not root. */
+  readonly uid: number | undefined;
+  /** Somebody answers for the host that has it being fenced. */
+  readonly fenced: boolean;
+  /** From the generation before the newest, protector, state and vTPM. */
+  readonly lastKnownGood: boolean;
+  /** Undefined where a VM of this id runs, or is being started, on this host. */
+  readonly reserve: (vmId: VmId) => (() => void) | undefined;
+}
+
 /**
  * Starts a VM: the definition is judged by the owner's policy, the VM claimed, its protector opened and rolled, its state sealed anew and
  * written, and only then do swtpm and QEMU run. Faults: of `knownVm`, `claim`, the release, `unlock`; `vm-locked`, `vm-swap`, and those
- * of swtpm and QEMU. A failure leaves the VM as it was, or one generation further; both start.
+ * of swtpm and QEMU. A failure leaves the VM as it was.
  */
-export async function startVm(
-  ports: StartPorts,
-  options: { readonly folder: string; readonly uid: number | undefined; readonly fenced: boolean },
-): Promise<Result<StartedVm>> {
+export async function startVm(ports: StartPorts, options: StartOptions): Promise<Result<StartedVm>> {
   const { folder } = options;
   const phases = new PhaseClock();
-  const known = await knownVm(crypto, folder);
+  const known = await knownVm(crypto, folder, options);
   if (!known.ok) return known;
   const vm = known.value;
+  const allowed = allowedHere(vm.definition, ports.settings.allow);
+  if (!allowed.ok) return allowed;
   if (vm.policy.level === 'shielded' && (await mayBeSwapped()))
     return fail('vm-swap', 'this host may write its memory to a swap device: no shielded VM starts here');
   phases.end('check');
@@ -73,12 +87,19 @@ export async function startVm(
     const holder = await latestClaim(folder);
     return fail('vm-locked', `it runs already${holder ? ` on ${holder.host}, since ${holder.at}` : ''}`);
   }
-  const started = await claimAndStart(ports, options, { vm, lock, phases }).catch(async (error: unknown) => {
-    await lock.close();
-    throw error;
-  });
-  if (!started.ok) await lock.close();
-  return started;
+  const free = options.reserve(vm.vmId);
+  let started: Result<StartedVm> | undefined;
+  try {
+    started = free
+      ? await claimAndStart(ports, options, { vm, lock, phases })
+      : fail('vm-running', `a VM of the id ${vm.vmId} runs on this host`);
+    return started;
+  } finally {
+    if (!started?.ok) {
+      free?.();
+      await lock.close();
+    }
+  }
 }
 
 interface Held {
@@ -87,23 +108,28 @@ interface Held {
   readonly phases: PhaseClock;
 }
 
-async function claimAndStart(
-  ports: StartPorts,
-  options: { readonly folder: string; readonly uid: number | undefined; readonly fenced: boolean },
-  held: Held,
-): Promise<Result<StartedVm>> {
-  const { vm, phases } = held;
+async function claimAndStart(ports: StartPorts, options: StartOptions, held: Held): Promise<Result<StartedVm>> {
+  const { phases } = held;
   const { settings, claimant, now } = ports;
   const leaseMillis = settings.leaseSeconds * 1000;
-  const claimed = await claim(vm.folder, claimant, {
-    atLeast: vm.newest,
+  const claimed = await claim(held.vm.folder, claimant, {
+    atLeast: held.vm.newest,
     fenced: options.fenced,
     leaseMillis,
     at: now(),
   });
   if (!claimed.ok) return claimed;
-  phases.end('lock');
   const generation = claimed.value;
+  // What was read before it was ours may be another host's by now.
+  const known = await knownVm(crypto, held.vm.folder, options);
+  const allowed = known.ok ? allowedHere(known.value.definition, settings.allow) : known;
+  if (!known.ok || !allowed.ok || known.value.vmId !== held.vm.vmId) {
+    await releaseClaim(held.vm.folder, generation);
+    if (!known.ok) return known;
+    return allowed.ok ? fail('vm-busy', 'its definition was changed meanwhile') : allowed;
+  }
+  const vm = known.value;
+  phases.end('lock');
   const runFolder = runFolderOf(settings.runFolder, vm.vmId);
   const record = {
     vmId: vm.vmId,
@@ -117,7 +143,7 @@ async function claimAndStart(
   try {
     await makeRunFolder(runFolder, options.uid);
     await writeRunRecord(runFolder, record); // first, so that an agent after us clears up whatever comes of it
-    started = await nextGeneration(ports, options, { ...held, generation, runFolder, record });
+    started = await nextGeneration(ports, options, { ...held, vm, generation, runFolder, record });
     return started;
   } finally {
     if (!started?.ok) {
@@ -142,22 +168,27 @@ async function nextGeneration(
   const { vm, generation, phases } = claimed;
   const unlocked = await unlock(crypto, vm, ports.release);
   if (!unlocked.ok) return unlocked;
-  const { state, released, from } = unlocked.value;
+  const { state, released } = unlocked.value;
   const { ingress, egress } = released.keys;
   ingress.wipe();
   phases.end('release');
   try {
     const guestState = sealGuestState(crypto, egress, { vmId: vm.vmId, generation }, state);
-    const vtpmFrom = generationPaths(vm.folder, vm.newest).vtpm;
-    await addGeneration(vm.folder, { generation, protector: released.egressProtector, guestState, vtpmFrom });
+    await withVtpmFolder(vm.folder, vm.pair.generation, (vtpmFrom) =>
+      addGeneration(vm.folder, { generation, protector: released.egressProtector, guestState, vtpmFrom }),
+    );
     phases.end('seal');
     const keeper = new NvramKeeper(
       { folder: vm.folder, vmId: vm.vmId, generation },
       { transportKey: egress, nvram: state.nvram },
     );
     const run = await runMachine(ports, options, claimed, state);
-    if (!run.ok) keeper.close();
-    if (!run.ok) return run;
+    if (!run.ok) {
+      keeper.close();
+      await removeGeneration(vm.folder, generation); // the guest has not run: the one before it is still the good one
+      return run;
+    }
+    await keepGenerations(vm.folder, [generation, vm.pair.generation]);
     const { traceId } = released;
     return ok({
       vm,
@@ -166,7 +197,7 @@ async function nextGeneration(
       lock: claimed.lock,
       keeper,
       ...run.value,
-      usedLastKnownGood: from !== vm.newest,
+      usedLastKnownGood: vm.pair.generation !== vm.newest,
       ...(traceId === undefined ? {} : { traceId }),
       phases: phases.all,
     });
@@ -179,6 +210,7 @@ interface Running {
   readonly machine: RunningMachine;
   readonly nvram: FileHandle;
   readonly port: Duplex;
+  readonly swtpm: number;
 }
 
 /** swtpm and QEMU, with their secrets through descriptors. */
@@ -203,14 +235,16 @@ async function runMachine(
       if (!opened.ok) return opened;
       files.set(disk.name, opened.value);
     }
-    const started = await startVirtualTpm({
-      stateDir: generationPaths(folder, generation).vtpm,
-      stateKey: state.vtpmStateKey,
-      controlSocket: socketsIn(runFolder).vtpm,
-      ...(uid !== undefined && { uid }),
-      logFile: join(runFolder, 'swtpm.log'),
-      onSpawned: (pid) => writeRunRecord(runFolder, { ...record, swtpm: pid }),
-    });
+    const started = await withVtpmFolder(folder, generation, (stateDir) =>
+      startVirtualTpm({
+        stateDir,
+        stateKey: state.vtpmStateKey,
+        controlSocket: socketsIn(runFolder).vtpm,
+        ...(uid !== undefined && { uid }),
+        logFile: join(runFolder, 'swtpm.log'),
+        onSpawned: (pid) => writeRunRecord(runFolder, { ...record, swtpm: pid }),
+      }),
+    );
     if (!started.ok) return started;
     vtpm = started.value;
     phases.end('vtpm');
@@ -236,7 +270,7 @@ async function runMachine(
     if (!port.ok) return port;
     if (!resumed.ok) return resumed;
     phases.end('qemu');
-    return ok({ machine, nvram, port: port.value });
+    return ok({ machine, nvram, port: port.value, swtpm: vtpm.pid });
   };
   // QEMU has descriptors of its own by now: ours would keep its locks on the images.
   const closeFiles = async (all: boolean) => {

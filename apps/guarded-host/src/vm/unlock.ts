@@ -4,9 +4,11 @@ import {
   type GuestState,
   isPolicyOf,
   openGuestState,
+  readGuestStateBinding,
   type SecurityPolicy,
   verifySecurityPolicy,
   type VmId,
+  wipeGuestState,
 } from '@sekimori/guest-state';
 import type { VerifiedProtector } from '@sekimori/key-protector';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
@@ -27,17 +29,22 @@ export interface KnownVm {
   readonly policy: SecurityPolicy;
   /** The policy as it was signed. */
   readonly policyText: string;
-  /** The protector of the newest generation and the one of the last known good, with their guest states, newest first. */
-  readonly pairs: readonly (Pair & { readonly verified: VerifiedProtector })[];
-  /** The newest generation's number, whether or not it can be read. */
+  /** Protector and guest state of the generation that is to be opened. */
+  readonly pair: Pair & { readonly verified: VerifiedProtector };
+  /** The newest generation's number, whether or not it is the one to be opened. */
   readonly newest: bigint;
 }
 
 /**
- * Reads a VM's folder and judges the definition by the owner's security policy: nothing secret exists yet. `vm-not-found`,
+ * Reads a VM's folder and judges the definition by the owner's security policy: nothing secret exists yet. The newest generation counts,
+ * unless somebody asks for the last known good one: to go back by itself would let whoever damages the newest choose. `vm-not-found`,
  * `vm-not-shielded`, `vm-definition-invalid`, `vm-definition-refused`, `security-policy-…`, `vm-state-…`.
  */
-export async function knownVm(crypto: Crypto, folder: string): Promise<Result<KnownVm>> {
+export async function knownVm(
+  crypto: Crypto,
+  folder: string,
+  options: { readonly lastKnownGood?: boolean } = {},
+): Promise<Result<KnownVm>> {
   const paths = vmPaths(folder);
   const read = await definitionIn(folder);
   if (!read.ok) return read;
@@ -47,28 +54,31 @@ export async function knownVm(crypto: Crypto, folder: string): Promise<Result<Kn
       ? fail('vm-not-shielded', `${folder} has no security policy: its owner has not shielded it`)
       : policyFile;
   const policyText = policyFile.value.use((bytes) => fromUtf8(bytes)) ?? '';
-  const generations = await generationsOf(folder);
-  const [newest] = generations;
+  const [newest, before] = await generationsOf(folder);
+  const wanted = options.lastKnownGood ? before : newest;
   if (newest === undefined) return fail('vm-state-missing', `${folder} has no generation of its state`);
-  const pairs: (Pair & { readonly verified: VerifiedProtector })[] = [];
-  let trouble: Fault | undefined;
-  for (const generation of generations) {
-    const pair = await readPair(folder, generation);
-    const verified = pair.ok ? verifiedProtector(crypto, pair.value.protector) : pair;
-    if (pair.ok && verified.ok) pairs.push({ ...pair.value, verified: verified.value });
-    else if (!verified.ok) trouble ??= verified.fault;
-  }
-  const [first] = pairs;
-  if (!first)
-    return fail('vm-state-unreadable', 'no generation of its state can be read', {
-      ...(trouble && { cause: trouble }),
+  if (wanted === undefined) return fail('vm-state-missing', `${folder} has no generation before the newest`);
+  const pair = await readPair(folder, wanted);
+  if (!pair.ok) return pair;
+  const verified = verifiedProtector(crypto, pair.value.protector);
+  if (!verified.ok)
+    return fail('vm-state-unreadable', `the protector of generation ${wanted} does not hold`, {
+      cause: verified.fault,
     });
-  const policy = verifySecurityPolicy(crypto, first.verified.owner.guardian, policyText);
+  const policy = verifySecurityPolicy(crypto, verified.value.owner.guardian, policyText);
   if (!policy.ok) return policy;
   const allowed = checkDefinition(read.value, policy.value);
   if (!allowed.ok) return allowed;
   const { definition, vmId } = read.value;
-  return ok({ folder, vmId, definition, policy: policy.value, policyText, pairs, newest });
+  return ok({
+    folder,
+    vmId,
+    definition,
+    policy: policy.value,
+    policyText,
+    pair: { ...pair.value, verified: verified.value },
+    newest,
+  });
 }
 
 export async function definitionIn(folder: string): Promise<Result<ReadDefinition>> {
@@ -83,34 +93,55 @@ export async function definitionIn(folder: string): Promise<Result<ReadDefinitio
 export interface UnlockedVm {
   readonly state: GuestState;
   readonly released: Released;
-  /** The generation whose pair opened: not the newest where that is damaged. */
-  readonly from: bigint;
 }
 
 /**
  * Has the protector opened, and with its transport key the guest state. Owner and policy must be those that the state names: somebody
- * who puts a protector and a policy of their own beside it gets no further. Where the newest pair does not fit together, the last known
- * good one is taken. Faults of the release; `guest-state-not-opened`, `vm-not-its-owners`.
+ * who puts a protector and a policy of their own beside it gets no further. The rolled protector must be for the same parties, so that
+ * what is written next opens again. Faults of the release; `guest-state-not-opened`, `vm-not-its-owners`, `vm-egress-refused`.
  */
 export async function unlock(crypto: Crypto, vm: KnownVm, release: ReleaseKeys): Promise<Result<UnlockedVm>> {
-  let trouble: Fault | undefined;
-  for (const pair of vm.pairs) {
-    const released = await release(pair.protector);
-    if (!released.ok) return released;
-    const { ingress, egress } = released.value.keys;
-    const opened = openGuestState(crypto, ingress, { vmId: vm.vmId, generation: pair.generation }, pair.guestState);
-    if (opened.ok) {
-      const isTheirs =
-        equal(opened.value.owner, pair.verified.owner.guardian.digest) &&
-        isPolicyOf(crypto, opened.value, vm.policyText);
-      if (isTheirs) return ok({ state: opened.value, released: released.value, from: pair.generation });
-      trouble = fail(
-        'vm-not-its-owners',
-        `the security policy beside it is not the one its owner ${toHex(opened.value.owner)} shielded it with`,
-      ).fault;
-    } else trouble ??= opened.fault;
+  const { pair, vmId, policyText } = vm;
+  const binding = { vmId, generation: pair.generation };
+  const clear = readGuestStateBinding(pair.guestState);
+  if (!clear.ok) return clear;
+  if (clear.value.vmId !== vmId || clear.value.generation !== pair.generation)
+    return fail(
+      'guest-state-not-opened',
+      `the guest state is of ${clear.value.vmId}, generation ${clear.value.generation}`,
+    );
+  const released = await release(pair.protector);
+  if (!released.ok) return released;
+  const { ingress, egress } = released.value.keys;
+  const refuse = (fault: { readonly ok: false; readonly fault: Fault }) => {
     for (const key of [ingress, egress]) key.wipe();
-  }
-  if (!trouble) throw new Error('a known VM has a pair');
-  return { ok: false, fault: trouble };
+    return fault;
+  };
+  const opened = openGuestState(crypto, ingress, binding, pair.guestState);
+  if (!opened.ok) return refuse(opened);
+  const state = opened.value;
+  const isTheirs = equal(state.owner, pair.verified.owner.guardian.digest) && isPolicyOf(crypto, state, policyText);
+  const isForThem = hasSameParties(crypto, pair.verified, released.value.egressProtector);
+  if (isTheirs && isForThem) return ok({ state, released: released.value });
+  wipeGuestState(state);
+  return refuse(
+    isTheirs
+      ? fail(
+          'vm-egress-refused',
+          'the key protection service answered with a protector that is not for the same parties',
+        )
+      : fail(
+          'vm-not-its-owners',
+          `the security policy beside it is not the one its owner ${toHex(state.owner)} shielded it with`,
+        ),
+  );
+}
+
+function hasSameParties(crypto: Crypto, before: VerifiedProtector, egress: Uint8Array): boolean {
+  const after = verifiedProtector(crypto, egress);
+  if (!after.ok || !after.value.owner.guardian.equals(before.owner.guardian)) return false;
+  return (
+    after.value.wrappings.length === before.wrappings.length &&
+    before.wrappings.every(({ guardian }) => after.value.wrappingOf(guardian) !== undefined)
+  );
 }

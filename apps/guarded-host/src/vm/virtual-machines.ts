@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { VmId } from '@sekimori/guest-state';
 import { adoptQemu, discardQemu, type RunningMachine } from '@sekimori/qemu';
 import { fail, ok, type Result } from '@sekimori/result';
 import type { LastRun, StartReport, VmDetails, VmSummary } from './api.ts';
@@ -12,6 +13,7 @@ import { socketsIn, VARIABLES } from './machine.ts';
 import { type RekeyReport, rekeyVm } from './rekey.ts';
 import { NvramKeeper } from './reseal.ts';
 import { removeRunFolder, runPaths, runRecords } from './run-record.ts';
+import { endSwtpm, usersOfProcesses } from './processes.ts';
 import { RunningVm } from './running-vm.ts';
 import { type StartPorts, startVm } from './start.ts';
 import { definitionIn } from './unlock.ts';
@@ -46,7 +48,7 @@ export class VirtualMachines {
     const folder = await findVm(this.#ports.settings.folders, name);
     if (!folder.ok) return folder;
     const summary = await this.#summary(name, folder.value);
-    const read = await definitionIn(folder.value);
+    const read = await definitionIn(folder.value).catch(() => fail('vm-not-found', 'it cannot be read'));
     const running = this.#running.get(name);
     const devices = read.ok ? read.value.definition.devices : undefined;
     const known = read.ok ? { id: read.value.definition.id } : {};
@@ -68,16 +70,24 @@ export class VirtualMachines {
   }
 
   /** `vm-running`, `vm-busy`, and what `startVm` says. */
-  async start(name: string, options: { readonly fenced?: boolean } = {}): Promise<Result<StartReport>> {
+  async start(
+    name: string,
+    options: { readonly fenced?: boolean; readonly lastKnownGood?: boolean } = {},
+  ): Promise<Result<StartReport>> {
     const folder = await findVm(this.#ports.settings.folders, name);
     if (!folder.ok) return folder;
     if (this.#running.has(name)) return fail('vm-running', `${name} runs already`);
     return this.#alone(name, async () => {
-      const uid = this.#takeUid(name);
-      const started = await startVm(this.#ports, { folder: folder.value, uid, fenced: options.fenced === true });
+      const started = await startVm(this.#ports, {
+        folder: folder.value,
+        uid: await this.#takeUid(name),
+        fenced: options.fenced === true,
+        lastKnownGood: options.lastKnownGood === true,
+        reserve: (vmId) => this.#reserve(vmId),
+      });
       if (!started.ok) return started;
-      const { vm, generation, machine, runFolder, keeper, port, nvram, lock, usedLastKnownGood, traceId, phases } =
-        started.value;
+      const { vm, generation, machine, runFolder, keeper, port, nvram, swtpm, lock } = started.value;
+      const { usedLastKnownGood, traceId, phases } = started.value;
       const startedAt = this.#ports.now().toISOString();
       const { vmId } = vm;
       const unlock = () => lock.close();
@@ -92,6 +102,7 @@ export class VirtualMachines {
         keeper,
         port,
         nvram,
+        swtpm,
         unlock,
       });
       const { pid } = machine.process;
@@ -126,18 +137,32 @@ export class VirtualMachines {
     this.#running.clear();
   }
 
-  /** Of VMs that run or are being started. */
   readonly #lastRuns = new Map<string, LastRun>();
   readonly #uids = new Map<string, number>();
+  #nextUid = 0;
+  /** Of VMs that run or are being started. */
+  readonly #ids = new Set<VmId>();
 
-  /** A user that no other VM has; only root can become one. */
-  #takeUid(name: string): number | undefined {
+  /**
+   * A user that no process has, and that no VM of this agent had: what a VM left behind must not be the next one's. Only root can become
+   * one.
+   */
+  async #takeUid(name: string): Promise<number | undefined> {
     if (process.getuid?.() !== 0) return undefined;
-    const used = new Set(this.#uids.values());
-    let uid = this.#ports.settings.uidBase;
-    while (used.has(uid)) uid++;
+    const inUse = await usersOfProcesses();
+    const uids = new Set(this.#uids.values());
+    let uid = Math.max(this.#ports.settings.uidBase, this.#nextUid);
+    while (inUse.has(uid) || uids.has(uid)) uid++;
+    this.#nextUid = uid + 1;
     this.#uids.set(name, uid);
     return uid;
+  }
+
+  /** By the id, whatever the folder is called: a copy of a VM is the same VM. */
+  #reserve(vmId: VmId): (() => void) | undefined {
+    if (this.#ids.has(vmId)) return undefined;
+    this.#ids.add(vmId);
+    return () => void this.#ids.delete(vmId);
   }
 
   async #alone<T>(name: string, work: () => Promise<Result<T>>): Promise<Result<T>> {
@@ -155,6 +180,7 @@ export class VirtualMachines {
     const { release, log, settings } = this.#ports;
     const vm = new RunningVm(parts, { release, log, leaseMillis: settings.leaseSeconds * 1000 });
     this.#running.set(parts.name, vm);
+    this.#ids.add(parts.vmId);
     void this.#noteEnd(parts.name, vm);
   }
 
@@ -170,11 +196,23 @@ export class VirtualMachines {
     });
     this.#running.delete(name);
     this.#uids.delete(name);
+    this.#ids.delete(vm.parts.vmId);
   }
 
-  async #summary(name: string, folder: string): Promise<VmSummary> {
-    const read = await definitionIn(folder);
-    const security = read.ok ? { security: read.value.definition.security } : {};
+  /** Who asks while another looks gets the same answer: storage that hangs holds up one look at a VM, not all there are. */
+  #summary(name: string, folder: string): Promise<VmSummary> {
+    const looking = this.#looking.get(folder);
+    if (looking) return looking;
+    const look = this.#look(name, folder).finally(() => this.#looking.delete(folder));
+    this.#looking.set(folder, look);
+    return look;
+  }
+
+  readonly #looking = new Map<string, Promise<VmSummary>>();
+
+  async #look(name: string, folder: string): Promise<VmSummary> {
+    const read = await definitionIn(folder).catch(() => undefined); // a folder that cannot be read hides no other
+    const security = read?.ok ? { security: read.value.definition.security } : {};
     if (this.#running.has(name)) return { name, folder, state: 'running', ...security };
     if ((await generationsOf(folder).catch(() => [])).length === 0)
       return { name, folder, state: 'not-shielded', ...security };
@@ -195,7 +233,7 @@ export class VirtualMachines {
     if (!adopted.ok || !runs || ours?.ok === false) {
       if (adopted.ok) await adopted.value.kill(); // nothing of it may reach a disk that another host has
       await discardQemu(runPaths(runFolder).machine);
-      if (swtpm !== undefined) await endSwtpm(swtpm, runFolder);
+      if (swtpm !== undefined) await endSwtpm(swtpm, runFolder, { graceMillis: 0 });
       if (ours?.ok) await releaseClaim(folder, generation);
       await removeRunFolder(runFolder);
       this.#ports.log('had ended', { vm: name, generation: record.generation, fenced: ours?.ok === false });
@@ -208,7 +246,7 @@ export class VirtualMachines {
     this.#uids.set(name, uid);
     const keeper = new NvramKeeper({ folder, vmId, generation });
     const nvram = await nvramOf(machine);
-    this.#keep({ name, vmId, folder, generation, startedAt, runFolder, machine, keeper, port, nvram });
+    this.#keep({ name, vmId, folder, generation, startedAt, runFolder, machine, keeper, port, nvram, swtpm });
     this.#ports.log('adopted', { vm: name, generation: record.generation, pid: machine.process.pid });
   }
 }
@@ -223,10 +261,4 @@ async function hasRun(machine: RunningMachine): Promise<boolean> {
 async function nvramOf(machine: RunningMachine): Promise<FileHandle | undefined> {
   const path = await machine.descriptorPath(VARIABLES);
   return path.ok ? open(path.value, 'r').catch(() => undefined) : undefined;
-}
-
-/** swtpm waits for QEMU for ever where QEMU never came: it is ended if it is still that one. */
-async function endSwtpm(pid: number, runFolder: string): Promise<void> {
-  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  if (command.includes('swtpm') && command.includes(runFolder)) process.kill(pid, 'SIGKILL');
 }

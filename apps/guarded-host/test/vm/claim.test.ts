@@ -1,4 +1,5 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
@@ -64,8 +65,51 @@ describe('the claim on a VM', () => {
   it('is taken anew at once on the machine itself, whose own lock has told that nobody runs it', async () => {
     const folder = await aVmFolder();
     expectOk(await claim(folder, hostA, options));
-    const again = await claim(folder, { ...hostA, boot: 'boot-a2' }, { ...options, leaseMillis: 60_000 });
+    const again = await claim(folder, hostA, { ...options, leaseMillis: 60_000 });
     expect(expectOk(again)).toBe(2n);
+  });
+
+  it('is waited for after the machine started anew, and where another machine has its name', async () => {
+    const folder = await aVmFolder();
+    expectOk(await claim(folder, hostA, options));
+    const beating = setInterval(() => void beat(folder, 1n), 10);
+    expect(await claim(folder, { ...hostA, boot: 'boot-a2' }, { ...options, leaseMillis: 600 })).toMatchObject(held);
+    clearInterval(beating);
+  });
+
+  it('writes through no link, and reads no pipe', async () => {
+    const folder = await aVmFolder();
+    expectOk(await claim(folder, hostA, options));
+    const victim = join(folder, 'victim');
+    await writeFile(victim, 'precious');
+    const at1 = (name: string) => join(folder, 'claims', name);
+    await rm(at1('0000000001.beat'));
+    for (const name of ['0000000001.beat', '0000000001.released', '0000000002.beat']) await symlink(victim, at1(name));
+    await beat(folder, 1n);
+    await releaseClaim(folder, 1n);
+    expect(expectOk(await claim(folder, hostB, options))).toBe(2n);
+    expect(await readFile(victim, 'utf8')).toBe('precious');
+    execFileSync('mkfifo', [at1('0000000009')]);
+    expect(await latestClaim(folder)).toMatchObject({ generation: 9n, host: 'unknown' });
+  });
+
+  it('goes into no folder that a link leads to', async () => {
+    const folder = await aVmFolder();
+    const elsewhere = join(folder, 'elsewhere');
+    await mkdir(elsewhere);
+    await symlink(elsewhere, join(folder, 'claims'));
+    await expect(claim(folder, hostA, options)).rejects.toThrow(/ELOOP|ENOTDIR/);
+    expect(await readdir(elsewhere)).toEqual([]);
+  });
+
+  it('has an end of its numbers, and says so', async () => {
+    const folder = await aVmFolder();
+    expectOk(await claim(folder, hostA, options));
+    await writeFile(join(folder, 'claims', '9999999999'), '', { mode: 0o600 });
+    await writeFile(join(folder, 'claims', '18446744073709551615'), '', { mode: 0o600 });
+    expect(await claim(folder, hostA, options)).toMatchObject({ fault: { code: 'vm-claims-damaged' } });
+    await rm(join(folder, 'claims', '9999999999'));
+    expect(expectOk(await claim(folder, hostA, options))).toBe(2n);
   });
 
   it('that says nothing is waited for as that of another host', async () => {

@@ -81,6 +81,14 @@ describe('a VM definition', () => {
     }
   });
 
+  it('is read in one pass, however many keys of whatever kind it has', () => {
+    const keys = Array.from({ length: 1200 }, (_, n) => `k${n}: 1`).join('\n');
+    expect(read(`${GOOD}${keys}`)).toMatchObject({ fault: { code: 'vm-definition-invalid' } });
+    expect(read(`{${'[],'.repeat(5000)}}`)).toMatchObject({
+      fault: { code: 'vm-definition-invalid', detail: 'line 1: a key stands twice' },
+    });
+  });
+
   it('is bounded: neither a large nor a deep one is read', () => {
     expect(read(`# ${'x'.repeat(70_000)}`)).toMatchObject({ fault: { code: 'vm-definition-invalid' } });
     expect(read('['.repeat(30_000))).toMatchObject({ fault: { code: 'vm-definition-invalid' } });

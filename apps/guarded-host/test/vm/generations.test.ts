@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { fromUtf8, utf8 } from '@sekimori/bytes';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
-import { addGeneration, generationsOf, readPair, replaceGuestState } from '../../src/vm/folder/generations.ts';
+import {
+  addGeneration,
+  generationsOf,
+  keepGenerations,
+  readPair,
+  replaceGuestState,
+} from '../../src/vm/folder/generations.ts';
 import { generationPaths } from '../../src/vm/folder/layout.ts';
 import { aVmFolder, aVtpmFolder } from './support.ts';
 
@@ -14,7 +20,7 @@ const pair = (generation: bigint) => ({
 });
 
 describe('generations of a VM', () => {
-  it('are added whole, the newest first, the last known good one kept', async () => {
+  it('are added whole, the newest first; others go when somebody says which stay', async () => {
     const folder = await aVmFolder();
     expect(await generationsOf(folder)).toEqual([]);
     let vtpmFrom = await aVtpmFolder(folder, 'one');
@@ -22,6 +28,8 @@ describe('generations of a VM', () => {
       await addGeneration(folder, { ...pair(generation), vtpmFrom });
       vtpmFrom = generationPaths(folder, generation).vtpm;
     }
+    expect(await generationsOf(folder)).toEqual([7n, 2n, 1n]);
+    await keepGenerations(folder, [7n, 2n]);
     expect(await generationsOf(folder)).toEqual([7n, 2n]);
     const newest = expectOk(await readPair(folder, 7n));
     expect(fromUtf8(newest.protector)).toBe('protector 7');
@@ -50,6 +58,16 @@ describe('generations of a VM', () => {
     expect(await generationsOf(folder)).toEqual([1n]);
     await addGeneration(folder, { ...pair(2n), vtpmFrom });
     expect(await readdir(join(folder, 'generations'))).toEqual(['0000000001', '0000000002']);
+  });
+
+  it('are made in no folder that a link leads to', async () => {
+    const folder = await aVmFolder();
+    const elsewhere = join(folder, 'elsewhere');
+    await mkdir(join(elsewhere, '.unfinished-of-somebody'), { recursive: true });
+    await symlink(elsewhere, join(folder, 'generations'));
+    const vtpmFrom = await aVtpmFolder(folder, 'one');
+    await expect(addGeneration(folder, { ...pair(1n), vtpmFrom })).rejects.toThrow(/ELOOP|ENOTDIR/);
+    expect(await readdir(elsewhere)).toEqual(['.unfinished-of-somebody']);
   });
 
   it('are refused where a vTPM left a link in place of its state', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8 } from '@sekimori/bytes';
@@ -147,21 +147,28 @@ describe.skipIf(labIsMissing())('a VM of two hosts', () => {
       await expect.poll(() => processesOf(place.folder), SOON).toEqual([]);
     });
 
-    it('is ended where that hangs, also by an agent that comes up meanwhile', async () => {
+    it('is held up by no pipe in place of its claim or its beat', async () => {
       expectOk(await b().start(NAME));
       const { pid } = b().running(NAME)!.parts.machine.process;
       const own = join(vmPaths(folder).claims, numbered(await generation()));
-      const content = await readFile(own);
-      await rm(own);
-      spawnSync('mkfifo', [own]); // whoever opens it waits
+      for (const file of [own, `${own}.beat`]) {
+        await rm(file);
+        spawnSync('mkfifo', [file]); // whoever opened it would wait
+      }
+      await expect.poll(() => lstatSync(`${own}.beat`).isFile(), SOON).toBe(true); // beaten anew, in place of the pipe
+      expect(isThere(pid)).toBe(true);
+    });
+
+    it('is ended by an agent that comes up while that lasts', async () => {
+      const { claims } = vmPaths(folder);
+      const { pid } = b().running(NAME)!.parts.machine.process;
+      await rename(claims, `${claims}.away`);
       await b().close();
       const { ended, parts } = (await opened('b')).running(NAME)!;
       expect(parts.machine.process.pid).toBe(pid);
       expect(await ended).toMatchObject({ fenced: true });
       expect(isThere(pid)).toBe(false);
-      await (await open(own, 'r+')).close();
-      await rm(own);
-      await writeFile(own, content);
+      await rename(`${claims}.away`, claims);
       expectOk(await b().start(NAME));
       expect(Number((await boots(b())).split(' ')[0])).toBeGreaterThan(2);
     });

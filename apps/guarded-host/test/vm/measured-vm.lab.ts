@@ -42,6 +42,7 @@ describe.skipIf(labIsMissing())('VMs on a host whose boots are really measured',
     machine = await aMeasuredHost(hgs, {
       vms: {
         folders: [join(place.folder, 'vms')],
+        allow: { accelerators: ['tcg'] },
         runFolder: join(place.folder, 'run'),
         guardians: join(place.folder, 'tenant', 'guardians'),
         firmware: { secureBoot: { code, variables } },

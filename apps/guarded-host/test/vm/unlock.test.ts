@@ -67,8 +67,8 @@ async function aVm(by: GuardianKeys = owner) {
   return { folder, add };
 }
 const release = releaseLocally(crypto, [fabric]);
-const open = async (folder: string) => {
-  const vm = await knownVm(crypto, folder);
+const open = async (folder: string, lastKnownGood = false) => {
+  const vm = await knownVm(crypto, folder, { lastKnownGood });
   return vm.ok ? unlock(crypto, vm.value, release) : vm;
 };
 
@@ -76,29 +76,59 @@ describe('unlocking a VM', () => {
   it('gives its state and the keys of the next generation', async () => {
     const { folder } = await aVm();
     const unlocked = expectOk(await open(folder));
-    expect(unlocked).toMatchObject({ from: 1n, state: { nvram: utf8('nvram 1') } });
+    expect(unlocked).toMatchObject({ state: { nvram: utf8('nvram 1') } });
     expect(unlocked.released.keys.egress.length).toBe(32);
   });
 
-  it('takes the last known good pair where the newest is damaged', async () => {
+  it('goes back to the last known good pair where somebody says so, and never by itself', async () => {
     const { folder, add } = await aVm();
     await add(2n);
-    expect(expectOk(await open(folder)).from).toBe(2n);
-    const { guestState } = generationPaths(folder, 2n);
+    expect(expectOk(await open(folder)).state.nvram).toEqual(utf8('nvram 2'));
+    const { guestState, protector } = generationPaths(folder, 2n);
     const bytes = await readFile(guestState);
     await writeFile(guestState, bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1), { mode: 0o600 });
-    expect(expectOk(await open(folder))).toMatchObject({ from: 1n, state: { nvram: utf8('nvram 1') } });
-    await writeFile(guestState, '', { mode: 0o600 });
-    expect(expectOk(await open(folder)).from).toBe(1n);
+    expect(await open(folder)).toMatchObject({ fault: { code: 'guest-state-not-opened' } });
+    expect(expectOk(await open(folder, true)).state.nvram).toEqual(utf8('nvram 1'));
+    await writeFile(protector, '', { mode: 0o600 });
+    expect(await open(folder)).toMatchObject({ fault: { code: 'vm-state-unreadable' } });
+    expect(expectOk(await open(folder, true)).state.nvram).toEqual(utf8('nvram 1'));
   });
 
-  it('does not open a state under the number of another generation', async () => {
+  it('asks nobody for the keys of a state that says it is of another generation', async () => {
     const { folder, add } = await aVm();
     await add(2n);
     // the older pair put back as the newest: from an older backup, file by file
     for (const file of ['protector', 'guestState'] as const)
       await cp(generationPaths(folder, 1n)[file], generationPaths(folder, 2n)[file]);
-    expect(expectOk(await open(folder)).from).toBe(1n); // the folder's own last known good one, and not as generation 2
+    const asked: Uint8Array[] = [];
+    const vm = expectOk(await knownVm(crypto, folder));
+    const outcome = await unlock(crypto, vm, async (bytes) => {
+      asked.push(bytes);
+      return release(bytes);
+    });
+    expect(outcome).toMatchObject({ fault: { code: 'guest-state-not-opened' } });
+    expect(asked).toEqual([]);
+  });
+
+  it.each([
+    ['nothing that is a protector', async () => utf8('<Protector/>')],
+    [
+      'a protector of another owner',
+      async () =>
+        expectOk(await newKeyProtector(crypto, { owner: stranger, guardians: [fabric.guardian], at })).protector,
+    ],
+    [
+      'a protector for fewer parties',
+      async () => expectOk(await newKeyProtector(crypto, { owner, guardians: [], at })).protector,
+    ],
+  ])('writes nothing that would not open again: a service that answers %s is refused', async (_, answer) => {
+    const { folder } = await aVm();
+    const vm = expectOk(await knownVm(crypto, folder));
+    const outcome = await unlock(crypto, vm, async (bytes) => {
+      const released = expectOk(await release(bytes));
+      return { ok: true, value: { ...released, egressProtector: await answer() } };
+    });
+    expect(outcome).toMatchObject({ fault: { code: 'vm-egress-refused' } });
   });
 
   it("refuses a policy of the owner's for another VM, and one that is not this VM's own", async () => {

@@ -22,7 +22,12 @@ export { fabric, owner };
 export async function vmSettings(folder: string, others: Partial<VmSettings> = {}): Promise<VmSettings> {
   const [vms, runFolder] = [join(folder, 'vms'), join(folder, 'run')];
   await mkdir(vms, { recursive: true, mode: 0o700 });
-  const settings = Value.Default(VmSettings, { folders: [vms], runFolder, ...others }) as VmSettings;
+  const settings = Value.Default(VmSettings, {
+    folders: [vms],
+    runFolder,
+    allow: { accelerators: ['tcg'] },
+    ...others,
+  }) as VmSettings;
   return settings;
 }
 

@@ -27,7 +27,12 @@ export async function vmHostSettings(storage: string): Promise<VmSettings> {
   // In memory, as /run is; a short path, since sockets lie in it; and one that swtpm's own user may pass through.
   const runFolder = await mkdtemp('/dev/shm/sekimori-');
   await chmod(runFolder, 0o711);
-  return vmSettings({ folders: [storage], runFolder, uidBase: UID_BASE });
+  return vmSettings({
+    folders: [storage],
+    runFolder,
+    uidBase: UID_BASE,
+    allow: { accelerators: ['tcg'], devices: [], taps: [], userNetwork: false },
+  });
 }
 
 export async function hostVm(

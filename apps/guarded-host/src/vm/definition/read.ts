@@ -2,11 +2,11 @@ import { fromUtf8 } from '@sekimori/bytes';
 import { parseVmId, type VmId } from '@sekimori/guest-state';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { Value } from 'typebox/value';
-import { type Document, isNode, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { diskPath } from '../folder/layout.ts';
 import { VmDefinition } from './schema.ts';
 
-const MAX_BYTES = 64 * 1024;
+const MAX_BYTES = 16 * 1024;
 
 /** A definition with where each part of it stands, so that a message can name the line. */
 export interface ReadDefinition {
@@ -28,12 +28,15 @@ export function readVmDefinition(bytes: Uint8Array): Result<ReadDefinition, Faul
   const document = parseDocument(text, {
     lineCounter: lines,
     strict: true,
-    uniqueKeys: true,
+    // Compares each key with each other: `repeatedKey` does the same in one pass.
+    uniqueKeys: false,
     version: '1.2',
     logLevel: 'error',
   });
   const [trouble] = [...document.errors, ...document.warnings];
   if (trouble) return invalid(lines.linePos(trouble.pos[0]).line, trouble.message.split('\n')[0] ?? 'not YAML');
+  const twiceKey = repeatedKey(document.contents);
+  if (twiceKey?.range) return invalid(lines.linePos(twiceKey.range[0]).line, 'a key stands twice');
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 0 });
@@ -103,4 +106,20 @@ function keyNode(document: Document, path: readonly (string | number)[]): Node |
 
 function invalid(line: number, detail: string) {
   return fail('vm-definition-invalid', `line ${line}: ${detail}`);
+}
+
+/** The first key that its map has already; a key that is no plain text counts as one, too. */
+function repeatedKey(root: unknown): Node | undefined {
+  const open: unknown[] = [root];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (isSeq(node)) open.push(...node.items);
+    if (!isMap(node)) continue;
+    const seen = new Set<string>();
+    for (const { key, value } of node.items) {
+      if (!isScalar(key) || seen.has(String(key.value))) return isNode(key) ? key : undefined;
+      seen.add(String(key.value));
+      if (value !== null) open.push(value);
+    }
+  }
+  return undefined;
 }

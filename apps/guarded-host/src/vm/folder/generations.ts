@@ -5,13 +5,13 @@ import { toHex } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
 import { readPrivateFile, syncFolder, writePrivateFile } from '@sekimori/service-kit/program';
-import { generationPaths, numbered, numberIn, vmPaths } from './layout.ts';
+import { GENERATIONS, numbered, numberIn } from './layout.ts';
+import { withPinned } from './pinned.ts';
 
 const MAX_PROTECTOR = 1024 * 1024;
 const MAX_GUEST_STATE = 8 * 1024 * 1024;
 const UNFINISHED = '.unfinished-';
-/** The newest and the last known good one. */
-const KEPT = 2;
+const [PROTECTOR, GUEST_STATE, VTPM] = ['protector.xml', 'guest-state.bin', 'vtpm'] as const;
 
 /** A protector and the guest state sealed under its transport key. */
 export interface Pair {
@@ -20,60 +20,74 @@ export interface Pair {
   readonly guestState: Uint8Array;
 }
 
-export type GenerationFault = Fault<'vm-state-missing' | 'vm-state-unreadable'>;
-
 /** Numbers of complete generations, the newest first: a folder appears under its number once it is whole and on the disk. */
 export async function generationsOf(folder: string): Promise<readonly bigint[]> {
-  const names = await readdir(vmPaths(folder).generations).catch(orNone);
+  const names = await withPinned(folder, [GENERATIONS], (path) => readdir(path)).catch(orNone);
   return names.flatMap((name) => numberIn(name) ?? []).toSorted((a, b) => (a < b ? 1 : -1));
 }
 
 /** `vm-state-unreadable`: a file is missing, too long, or open to other users. */
-export async function readPair(folder: string, generation: bigint): Promise<Result<Pair, GenerationFault>> {
-  const paths = generationPaths(folder, generation);
-  const protector = await readPrivateFile(paths.protector, { maxBytes: MAX_PROTECTOR });
-  if (!protector.ok) return unreadable(protector.fault);
-  const guestState = await readPrivateFile(paths.guestState, { maxBytes: MAX_GUEST_STATE });
-  if (!guestState.ok) return unreadable(guestState.fault);
-  const bytes = (of: typeof protector.value) => of.use((content) => Uint8Array.from(content));
-  return ok({ generation, protector: bytes(protector.value), guestState: bytes(guestState.value) });
-}
-
-/**
- * The next generation, whole or not at all: the new pair, and the vTPM's state as the generation before left it. Those before the last
- * known good one go.
- */
-export async function addGeneration(
+export async function readPair(
   folder: string,
-  next: Pair & {
-    /** Whose vTPM state it starts with: a folder. */
-    readonly vtpmFrom: string;
-  },
-): Promise<void> {
-  const { generations } = vmPaths(folder);
-  await mkdir(generations, { recursive: true, mode: 0o700 });
-  await removeUnfinished(generations);
-  const staging = join(generations, `${UNFINISHED}${toHex(crypto.random(8))}`);
-  await mkdir(staging, { mode: 0o700 });
-  expectOk(await writePrivateFile(join(staging, 'protector.xml'), next.protector));
-  expectOk(await writePrivateFile(join(staging, 'guest-state.bin'), next.guestState));
-  await copyVtpm(next.vtpmFrom, join(staging, 'vtpm'));
-  await syncFolder(staging);
-  await rename(staging, join(generations, numbered(next.generation)));
-  await syncFolder(generations);
-  await keepGenerations(folder, KEPT);
+  generation: bigint,
+): Promise<Result<Pair, Fault<'vm-state-unreadable'>>> {
+  return withPinned(folder, [GENERATIONS, numbered(generation)], async (path) => {
+    const protector = await readPrivateFile(join(path, PROTECTOR), { maxBytes: MAX_PROTECTOR });
+    if (!protector.ok) return unreadable(protector.fault);
+    const guestState = await readPrivateFile(join(path, GUEST_STATE), { maxBytes: MAX_GUEST_STATE });
+    if (!guestState.ok) return unreadable(guestState.fault);
+    const bytes = (of: typeof protector.value) => of.use((content) => Uint8Array.from(content));
+    return ok({ generation, protector: bytes(protector.value), guestState: bytes(guestState.value) });
+  });
 }
 
-/** Removes all but the newest ones. */
-export async function keepGenerations(folder: string, count: number): Promise<void> {
-  for (const old of (await generationsOf(folder)).slice(count))
-    await rm(generationPaths(folder, old).folder, { recursive: true, force: true });
-  await syncFolder(vmPaths(folder).generations);
+/** The next generation, whole or not at all: the new pair, and a vTPM's state as it is in the folder `vtpmFrom`. */
+export async function addGeneration(folder: string, next: Pair & { readonly vtpmFrom: string }): Promise<void> {
+  await withPinned(folder, [], (path) => makeFolder(join(path, GENERATIONS)));
+  await withPinned(folder, [GENERATIONS], async (path) => {
+    await removeUnfinished(path);
+    const staging = `${UNFINISHED}${toHex(crypto.random(8))}`;
+    await mkdir(join(path, staging), { mode: 0o700 });
+    await withPinned(path, [staging], async (own) => {
+      expectOk(await writePrivateFile(join(own, PROTECTOR), next.protector));
+      expectOk(await writePrivateFile(join(own, GUEST_STATE), next.guestState));
+      await copyVtpm(next.vtpmFrom, join(own, VTPM));
+      await syncFolder(own);
+    });
+    await rename(join(path, staging), join(path, numbered(next.generation)));
+    await syncFolder(path);
+  });
+}
+
+/** Removes one that never ran. */
+export async function removeGeneration(folder: string, generation: bigint): Promise<void> {
+  await withPinned(folder, [GENERATIONS], async (path) => {
+    await rm(join(path, numbered(generation)), { recursive: true, force: true });
+    await syncFolder(path);
+  });
+}
+
+/** Removes all generations but these. */
+export async function keepGenerations(folder: string, kept: readonly bigint[]): Promise<void> {
+  const all = await generationsOf(folder);
+  await withPinned(folder, [GENERATIONS], async (path) => {
+    for (const old of all.filter((each) => !kept.includes(each)))
+      await rm(join(path, numbered(old)), { recursive: true, force: true });
+    await syncFolder(path);
+  });
 }
 
 /** Seals the state of a running generation anew. The file is whole at any moment. */
 export async function replaceGuestState(folder: string, generation: bigint, guestState: Uint8Array): Promise<void> {
-  expectOk(await writePrivateFile(generationPaths(folder, generation).guestState, guestState, { replace: true }));
+  await withPinned(folder, [GENERATIONS, numbered(generation)], async (path) => {
+    expectOk(await writePrivateFile(join(path, GUEST_STATE), guestState, { replace: true }));
+  });
+}
+
+/** The folder of a generation's vTPM, for the time of `work`. */
+export function withVtpmFolder<T>(folder: string, generation: bigint, work: (path: string) => Promise<T>): Promise<T> {
+  // Not the link that a pinned path is, but what it leads to: its owner is changed for swtpm.
+  return withPinned(folder, [GENERATIONS, numbered(generation), VTPM], (path) => work(`${path}/.`));
 }
 
 /** swtpm's file alone: what else lies there is of no use to the next one. */
@@ -99,10 +113,17 @@ export async function copyVtpm(from: string, to: string): Promise<void> {
   }
 }
 
+/** Makes it where there is nothing; what else is there is refused when it is opened. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    if ((error as { readonly code?: string }).code !== 'EEXIST') throw error;
+  });
+}
+
 /** Whoever has the lock may: nobody else is writing one. */
-async function removeUnfinished(generations: string): Promise<void> {
-  for (const name of await readdir(generations))
-    if (name.startsWith(UNFINISHED)) await rm(join(generations, name), { recursive: true, force: true });
+async function removeUnfinished(path: string): Promise<void> {
+  for (const name of await readdir(path))
+    if (name.startsWith(UNFINISHED)) await rm(join(path, name), { recursive: true, force: true });
 }
 
 function unreadable(fault: Fault) {

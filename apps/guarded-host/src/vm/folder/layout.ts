@@ -1,6 +1,10 @@
 import { isAbsolute, join, resolve, sep } from 'node:path';
 
-/** Where everything of a VM lies in its folder, on the VM's storage. docs/vm-folder.md. */
+/** Folders in a VM's folder. */
+export const CLAIMS = 'claims';
+export const GENERATIONS = 'generations';
+
+/** Where everything of a VM lies in its folder, on the VM's storage. docs/virtual-machines.md. */
 export const vmPaths = (folder: string) => ({
   /** What the fabric says: machine, disks, network. */
   definition: join(folder, 'vm.yaml'),
@@ -12,21 +16,25 @@ export const vmPaths = (folder: string) => ({
   vtpmCertificates: join(folder, 'vtpm-certificates.pem'),
   /** Empty; whoever runs the VM holds it. */
   lock: join(folder, 'lock'),
-  claims: join(folder, 'claims'),
-  generations: join(folder, 'generations'),
+  claims: join(folder, CLAIMS),
+  generations: join(folder, GENERATIONS),
   /** There while the owner shields it. */
   shielding: join(folder, '.shielding'),
   /** There while it gets new keys. */
   rekeying: join(folder, '.rekeying'),
 });
 
-/** Generations and claims are numbered; ten digits sort as they count. */
+/** Generations and claims are numbered from 1; ten digits sort as they count, and are more than there will be starts. */
+const DIGITS = 10;
+export const HIGHEST = 10n ** BigInt(DIGITS) - 1n;
+
 export function numbered(number: bigint): string {
-  return number.toString().padStart(10, '0');
+  return number.toString().padStart(DIGITS, '0');
 }
 
+/** Of exactly ten digits, so that no two names are one number. */
 export function numberIn(name: string): bigint | undefined {
-  return /^\d{10,20}$/.test(name) ? BigInt(name) : undefined;
+  return /^\d{10}$/.test(name) && name !== '0'.repeat(DIGITS) ? BigInt(name) : undefined;
 }
 
 export const generationPaths = (folder: string, generation: bigint) => {

@@ -61,7 +61,7 @@ export async function addBootPolicyAction(
   const read = await bootPoliciesIn([file]);
   if (!read.ok) return read;
   const [bootPolicy] = read.value;
-  const owner = vm.value.pairs[0]?.verified.owner.guardian;
+  const owner = vm.value.pair.verified.owner.guardian;
   if (!bootPolicy || !owner) throw new Error('a known VM has an owner, and a file one policy');
   const verified = verifyBootPolicy(crypto, owner, vm.value.vmId, bootPolicy);
   return verified.ok ? addTo(folder.value, vm.value.vmId, vm.value.definition, verified.value) : verified;

@@ -8,11 +8,11 @@ import { theAgent } from './agent.ts';
 
 export async function startAction(
   settings: HostSettings,
-  { args: [name = ''], options: { fenced } }: Invocation<StartOptions>,
+  { args: [name = ''], options: { fenced, lastKnownGood } }: Invocation<StartOptions>,
 ): Promise<CommandResult> {
   const agent = await theAgent(settings);
   if (!agent.ok) return agent;
-  const body = fenced === undefined ? {} : { fenced };
+  const body = { ...(fenced && { fenced }), ...(lastKnownGood && { lastKnownGood }) };
   const started = await agent.value.call(vmRoutes.start, { params: { name }, body });
   if (!started.ok) return started;
   const { generation, pid, phases, usedLastKnownGood, traceId } = started.value;
@@ -23,7 +23,7 @@ export async function startAction(
       generation,
       pid: `${pid}`,
       took: phases.map(({ phase, millis }) => `${phase} ${Math.round(millis)} ms`).join(', '),
-      state: usedLastKnownGood ? 'the last known good one, since the newest did not open' : undefined,
+      state: usedLastKnownGood ? 'the last known good one' : undefined,
       'trace id': traceId,
     }),
   });

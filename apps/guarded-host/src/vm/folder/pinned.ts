@@ -1,0 +1,32 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/**
+ * A folder below `folder`, held open for the time of `work`, which gets a path to it. The storage is not trusted: a link in place of a
+ * folder is refused (ELOOP, ENOTDIR), and what is renamed meanwhile does not matter, as the path names what was opened. Programs that we
+ * start can use it too.
+ */
+export async function withPinned<T>(
+  folder: string,
+  parts: readonly string[],
+  work: (path: string) => Promise<T>,
+): Promise<T> {
+  const held: FileHandle[] = [];
+  try {
+    // A path from here is a link by nature, and leads to what is held.
+    held.push(await open(folder, folder.startsWith(HELD) ? FOLDER & ~constants.O_NOFOLLOW : FOLDER));
+    for (const part of parts) held.push(await open(`${pathOf(held.at(-1)!)}/${part}`, FOLDER));
+    return await work(pathOf(held.at(-1)!));
+  } finally {
+    for (const each of held.toReversed()) await each.close();
+  }
+}
+
+const HELD = `/proc/${process.pid}/fd/`;
+
+/** proc(5): what the descriptor is of, whatever it is called by now. */
+function pathOf(handle: FileHandle): string {
+  return `${HELD}${handle.fd}`;
+}
