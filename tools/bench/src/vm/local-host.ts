@@ -10,7 +10,7 @@ import { vmSettings } from '@sekimori/guarded-host';
 import { makeGuardian, ownGuardian } from '@sekimori/guardian-files';
 import { expectOk } from '@sekimori/result';
 import type { Place } from './place.ts';
-import { aShieldedVm } from './shielded-vm.ts';
+import { ALLOW, aShieldedVm } from './shielded-vm.ts';
 
 /** As it ships: built, for sources take longer to load, and the agent more memory. */
 const PROGRAM = fileURLToPath(new URL('../../../../apps/guarded-host/dist/main.js', import.meta.url));
@@ -31,12 +31,13 @@ export async function localHost(place: Place, vms: readonly string[]): Promise<L
   const runFolder = join(place.runFolder, 'agent');
   for (const folder of [inFolder(''), inFolder('vms')]) await mkdir(folder, { mode: 0o700 });
   await mkdir(runFolder, { mode: 0o711 });
-  const settings = vmSettings({ folders: [inFolder('vms')], runFolder, guardians: inFolder('guardians') });
+  const guardians = inFolder('guardians');
+  const settings = vmSettings({ folders: [inFolder('vms')], runFolder, guardians, allow: ALLOW });
   const config = inFolder('host.json');
   const [stateFolder, socket] = [inFolder('state'), join(runFolder, 'api', 'agent.sock')];
   await writeFile(config, JSON.stringify({ mode: 'local', name: 'bench', stateFolder, socket, vms: settings }));
-  expectOk(await makeGuardian(inFolder('guardians'), 'owner', new Date()));
-  const owner = expectOk(await ownGuardian(inFolder('guardians'), 'owner'));
+  expectOk(await makeGuardian(guardians, 'owner', new Date()));
+  const owner = expectOk(await ownGuardian(guardians, 'owner'));
   for (const name of vms) await aShieldedVm(settings, name, { owner, guardians: [] });
   const collecting = ['--expose-gc', '--import', `data:text/javascript,${encodeURIComponent(COLLECT)}`];
   const agent = spawn(process.execPath, [...collecting, PROGRAM, 'run', '--config', config], {

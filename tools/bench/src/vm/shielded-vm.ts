@@ -10,6 +10,9 @@ export const MEMORY_MIB = 128;
 export const SETTLED = 'stays until the power button is pressed';
 export const BENCH_HOST: Claimant = { machine: 'bench', boot: 'bench', host: 'bench' };
 
+/** What the definitions ask of a host. */
+export const ALLOW: VmSettings['allow'] = { accelerators: ['tcg'], devices: [], taps: [], userNetwork: false };
+
 /** A guest that does nothing once it has booted. */
 export const guestImage = (): Uint8Array => tinyGuestImage({ message: 'bench', mode: 'stay' });
 
