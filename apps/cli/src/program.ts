@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { defaultDataFolder } from '@sekimori/service-kit/data-folder';
+import { defaultDataFolder } from '@sekimori/guardian-files/data-folder';
 import { INIT_DEFAULTS } from './init/options.ts';
 import type { Io } from './io.ts';
 import type { Answer, Context } from './outcome.ts';

@@ -3,7 +3,7 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { knownGuardians, ownGuardian } from '@sekimori/guardian-files';
 import type { GuardianKeys } from '@sekimori/key-protector';
 import { ok, type Result } from '@sekimori/result';
-import { defaultDataFolder } from '@sekimori/service-kit/data-folder';
+import { defaultDataFolder } from '@sekimori/guardian-files/data-folder';
 import type { AgentContext } from '../agent/routes.ts';
 import type { HostSettings } from '../config.ts';
 import { releaseKeys } from '../release.ts';
