@@ -17,6 +17,9 @@ const TEST = {
   'pkcs11-tool': 'opensc',
   xmlsec1: 'xmlsec1',
   xmllint: 'libxml2-utils',
+  cryptsetup: 'cryptsetup-bin',
+  '/bin/busybox': 'busybox-static',
+  mke2fs: 'e2fsprogs',
 };
 /** Not part of START: `npm start` shows a virtual machine where QEMU is installed, and says so where it is not. */
 const VM = {
@@ -33,12 +36,10 @@ const LAB = {
   ip: 'iproute2',
   '/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0': 'libtss2-tcti-device0',
   '/usr/lib/x86_64-linux-gnu/libtss2-tcti-cmd.so.0': 'libtss2-tcti-cmd0',
-  '/bin/busybox': 'busybox-static',
   cpio: 'cpio',
   zstd: 'zstd',
   mcopy: 'mtools',
   'mkfs.vfat': 'dosfstools',
-  mke2fs: 'e2fsprogs',
   sgdisk: 'gdisk',
   objcopy: 'binutils',
   sbsign: 'sbsigntool',

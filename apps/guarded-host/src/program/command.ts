@@ -29,7 +29,7 @@ export interface Invocation<Options = object> {
 }
 
 /** What a command found: a document for `--json`, and lines for people. */
-export interface Outcome {
+interface Outcome {
   readonly document: object;
   readonly lines: readonly string[];
   /** Talk, on stderr: what to do next. */

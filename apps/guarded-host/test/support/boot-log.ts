@@ -12,7 +12,7 @@ export interface Measured {
   readonly digest: Uint8Array;
 }
 
-export const sha256 = (data: Uint8Array | string): Uint8Array =>
+const sha256 = (data: Uint8Array | string): Uint8Array =>
   crypto.hash('sha256', typeof data === 'string' ? utf8(data) : data);
 
 /** The digest is that of the data. */

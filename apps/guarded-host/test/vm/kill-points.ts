@@ -1,7 +1,7 @@
 /** What is ended by SIGKILL. `swtpm` is the VM's. */
 export type Victim = 'agent' | 'swtpm' | 'qemu' | 'service';
 /** Of a VM's life. `roll` is the part of a start in which its protector is opened and rolled and its state sealed anew. */
-export type Phase = 'start' | 'roll' | 'stop';
+type Phase = 'start' | 'roll' | 'stop';
 
 /** What can be seen from outside that a start or a stop has come to. */
 export type Moment =

@@ -7,7 +7,7 @@ import type { HostSettings } from '../../../config.ts';
 import { lockFile } from '../../../flock.ts';
 import { addBootPolicy, type BootPolicy, verifyBootPolicy, writeBootPolicy } from '../../../guest-disk/index.ts';
 import type { VmDefinition } from '../../../vm/definition/schema.ts';
-import { placeOf } from '../../../vm/disks.ts';
+import { withDisk } from '../../../vm/disks.ts';
 import { findVm } from '../../../vm/find.ts';
 import { vmPaths } from '../../../vm/folder/layout.ts';
 import { learnBootPolicy } from '../../../vm/trial.ts';
@@ -79,7 +79,7 @@ async function addTo(
   try {
     const disks = definition.disks.filter(({ mode }) => mode === 'guest');
     for (const disk of disks) {
-      const added = await addBootPolicy(placeOf(folder, disk), bootPolicy);
+      const added = await withDisk(folder, disk, (path) => addBootPolicy(path, bootPolicy));
       if (!added.ok) return added;
     }
     const names = disks.map(({ name }) => name);
