@@ -24,7 +24,10 @@ const create = hostCommand<'settings', CreateOptions>({
   example: `${PROGRAM} vm create db1 --disk system=boot --disk data=guest --memory 2048`,
   arguments: [NAME],
   options: [
-    { flags: '--definition <FILE>', about: 'the definition, YAML or JSON without id and name; no other option then' },
+    {
+      flags: '--definition <FILE>',
+      about: 'the definition, YAML or JSON without id and name; the other options do not count then',
+    },
     { flags: '--security <POLICY>', about: 'shielded or encryption-supported', default: 'shielded' },
     { flags: '--cpus <N>', about: 'processors', default: 2, parse: wholeNumber(1, 288) },
     { flags: '--memory <MIB>', about: 'memory in MiB', default: 2048, parse: wholeNumber(64, 16_777_216) },

@@ -14,6 +14,7 @@ export const VmSummary = Type.Object(
       Type.Literal('stopped'),
       Type.Literal('elsewhere'),
       Type.Literal('not-shielded'),
+      Type.Literal('invalid-definition', { description: "its vm.yaml cannot be read: 'vm start' tells why" }),
     ]),
     security: Type.Optional(Type.String()),
     host: Type.Optional(Type.String({ description: 'who runs it, where it is not this host' })),

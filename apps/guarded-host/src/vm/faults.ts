@@ -11,6 +11,7 @@ export const VM_FAULTS = {
   'guest-disk-source': 'give a raw image: qemu-img convert -O raw',
   'guest-port-closed': "the guest's part did not speak: is sekimori-guest in its initramfs?",
   'guest-port-malformed': 'the guest is of another version, or not of ours',
+  interrupted: 'nothing was changed: try again',
   'no-agent': "'sekimori-host run', or systemctl start sekimori-host",
   'no-memory-folder': 'mount a tmpfs at /dev/shm or /run',
   'recovery-answer-malformed': "it is not what 'vm recover' writes",

@@ -10,7 +10,7 @@ import { lockFile } from '../flock.ts';
 import type { VmDisk } from './definition/schema.ts';
 import { withDisk } from './disks.ts';
 import { randomSecret } from './random-secret.ts';
-import { claim, releaseClaim } from './folder/claim.ts';
+import { claim, releaseClaim, vmLocked } from './folder/claim.ts';
 import { addGeneration, copyVtpm, keepGenerations, withVtpmFolder } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';
 import type { StartPorts } from './start.ts';
@@ -31,7 +31,7 @@ export async function rekeyVm(ports: StartPorts, folder: string): Promise<Result
   const known = await knownVm(crypto, folder);
   if (!known.ok) return known;
   const lock = await lockFile(vmPaths(folder).lock);
-  if (!lock) return fail('vm-locked', 'it runs: stop it first');
+  if (!lock) return vmLocked(folder);
   try {
     const { settings, claimant } = ports;
     const leaseMillis = settings.leaseSeconds * 1000;

@@ -19,7 +19,7 @@ import { syncFolder, writePrivateFile } from '@sekimori/service-kit/program';
 import { lockFile } from '../flock.ts';
 import { addBootPolicy, type BootPolicy, encryptGuestDisk, sealRecovery } from '../guest-disk/index.ts';
 import { type ManufacturedVirtualTpm, manufactureVirtualTpm, withVirtualTpm } from '../vtpm/index.ts';
-import { checkDefinition } from './definition/check.ts';
+import { checkDefinition, policyOf } from './definition/check.ts';
 import type { VmDefinition, VmDisk } from './definition/schema.ts';
 import { claim, type Claimant, releaseClaim } from './folder/claim.ts';
 import { addGeneration, generationsOf } from './folder/generations.ts';
@@ -58,12 +58,7 @@ export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonl
   const read = await definitionIn(folder);
   if (!read.ok) return read;
   const { definition, vmId } = read.value;
-  const policy = policyOf(definition, vmId);
-  if (definition.security === 'shielded' && !definition.firmware.secureBoot)
-    return fail(
-      'vm-definition-refused',
-      `line ${read.value.lineOf(['firmware', 'secureBoot'])}: a shielded VM has Secure Boot`,
-    );
+  const policy = policyOf(read.value);
   const allowed = checkDefinition(read.value, policy);
   if (!allowed.ok) return allowed;
   const lock = await lockFile(vmPaths(folder).lock);
@@ -96,12 +91,6 @@ export async function shieldVm(options: ShieldOptions): Promise<Result<{ readonl
   } finally {
     await lock.close();
   }
-}
-
-/** What a definition says of itself is what its owner signs. */
-function policyOf(definition: VmDefinition, vmId: VmId) {
-  const disks = new Map(definition.disks.map(({ name, mode }) => [name, mode] as const));
-  return { vmId, level: definition.security, secureBoot: definition.firmware.secureBoot, disks };
 }
 
 /** Every disk has a source, and nothing lies where it goes. What an earlier try left is removed. */
@@ -176,7 +165,7 @@ async function bootPoliciesFor(
   const hasGuestDisk = definition.disks.some(({ mode }) => mode === 'guest');
   if (!hasGuestDisk || !learnBoot) return ok(bootPolicies);
   if (!boot) return fail('vm-definition-refused', 'a VM with a disk in mode guest boots from one in mode boot');
-  progress?.('booting once, to learn what is to be approved');
+  progress?.('booting once, to learn what is to be approved: a minute as a rule, five at most');
   const learnt = await learnBoot(definition, staged(folder, boot));
   return learnt.ok ? ok([...bootPolicies, learnt.value]) : learnt;
 }

@@ -12,7 +12,7 @@ import { lockFile } from '../flock.ts';
 import { startVirtualTpm, type VirtualTpm } from '../vtpm/index.ts';
 import { allowedHere } from './allowed.ts';
 import { openDisk } from './disks.ts';
-import { claim, type Claimant, latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
+import { claim, type Claimant, releaseClaim, stillOurs, vmLocked } from './folder/claim.ts';
 import { addGeneration, keepGenerations, removeGeneration, withVtpmFolder } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';
 import type { ReleaseKeys } from './keys.ts';
@@ -83,10 +83,7 @@ export async function startVm(ports: StartPorts, options: StartOptions): Promise
     return fail('vm-swap', 'this host may write its memory to a swap device: no shielded VM starts here');
   phases.end('check');
   const lock = await lockFile(vmPaths(folder).lock);
-  if (!lock) {
-    const holder = await latestClaim(folder);
-    return fail('vm-locked', `it runs already${holder ? ` on ${holder.host}, since ${holder.at}` : ''}`);
-  }
+  if (!lock) return vmLocked(folder);
   const free = options.reserve(vm.vmId);
   let started: Result<StartedVm> | undefined;
   try {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { open, rm } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { toHex } from '@sekimori/bytes';
@@ -7,7 +7,7 @@ import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import type { VmId } from '@sekimori/guest-state';
 import type { GuardianKeys } from '@sekimori/key-protector';
-import { launchQemu } from '@sekimori/qemu';
+import { discardQemu, launchQemu } from '@sekimori/qemu';
 import { fail, ok, type Result } from '@sekimori/result';
 import { type BootPolicy, signBootPolicy, talkToGuest } from '../guest-disk/index.ts';
 import { manufactureTrialTpm, startVirtualTpm } from '../vtpm/index.ts';
@@ -27,6 +27,8 @@ export interface Trial {
   readonly bootDisk: string;
   readonly nvram: Uint8Array;
   readonly uid: number | undefined;
+  /** Aborted where somebody waits no longer. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -34,6 +36,7 @@ export interface Trial {
  * boot that was seen, not one that was computed. `trial-failed`: the guest did not tell; and faults of swtpm and QEMU.
  */
 async function trialBoot(trial: Trial): Promise<Result<ReadonlyMap<number, Uint8Array>>> {
+  await sweepTrials(trial.settings.runFolder);
   const undo: (() => Promise<unknown>)[] = [];
   try {
     return await bootOnce(trial, (step) => void undo.push(step));
@@ -49,7 +52,7 @@ async function bootOnce(
   const { settings, definition, uid } = trial;
   const boot = definition.disks.find(({ mode }) => mode === 'boot');
   if (!boot) return fail('trial-failed', 'the definition has no disk in mode boot');
-  const runFolder = join(settings.runFolder, `trial-${toHex(crypto.random(4))}`);
+  const runFolder = join(settings.runFolder, `${TRIAL}${process.pid}-${toHex(crypto.random(4))}`);
   await makeRunFolder(runFolder, uid);
   atTheEnd(() => rm(runFolder, { recursive: true, force: true }));
   const [stateDir, stateKey] = [join(runFolder, 'state'), new Secret(crypto.random(32))];
@@ -86,15 +89,39 @@ async function bootOnce(
   await once(port, 'connect');
   const resumed = await machine.resume();
   if (!resumed.ok) return resumed;
-  const late = setTimeout(() => port.destroy(), LIMIT_MILLIS);
+  const giveUp = () => void port.destroy();
+  const late = setTimeout(giveUp, LIMIT_MILLIS);
+  trial.signal.addEventListener('abort', giveUp);
+  if (trial.signal.aborted) giveUp();
   const outcome = await talkToGuest(port, { mode: 'trial' });
   clearTimeout(late);
+  trial.signal.removeEventListener('abort', giveUp);
   port.destroy();
+  if (trial.signal.aborted) return fail('interrupted', 'the trial boot was ended before the guest told its PCRs');
   if (!outcome.ok) return fail('trial-failed', 'the guest did not tell its PCRs', { cause: outcome.fault });
   return outcome.value.type === 'trial'
     ? ok(outcome.value.pcrs)
     : fail('trial-failed', 'the guest did not take part in a trial');
 }
+
+const TRIAL = 'trial-';
+
+/** Ends the trials whose program is gone without having done so. */
+export async function sweepTrials(runFolder: string): Promise<void> {
+  for (const name of await readdir(runFolder).catch(() => [] as string[])) {
+    const pid = new RegExp(`^${TRIAL}(\\d+)-`).exec(name)?.[1];
+    if (pid === undefined || (await isRunning(pid))) continue;
+    const folder = join(runFolder, name);
+    await discardQemu(runPaths(folder).machine); // swtpm ends with it
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const isRunning = (pid: string): Promise<boolean> =>
+  stat(`/proc/${pid}`).then(
+    () => true,
+    () => false,
+  );
 
 /** A trial boot whose result the owner signs. */
 export async function learnBootPolicy(owner: GuardianKeys, label: string, trial: Trial): Promise<Result<BootPolicy>> {

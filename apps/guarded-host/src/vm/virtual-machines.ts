@@ -16,6 +16,7 @@ import { removeRunFolder, runPaths, runRecords } from './run-record.ts';
 import { endSwtpm, usersOfProcesses } from './processes.ts';
 import { RunningVm } from './running-vm.ts';
 import { type StartPorts, startVm } from './start.ts';
+import { sweepTrials } from './trial.ts';
 import { definitionIn } from './unlock.ts';
 
 /** The VMs of one host. One agent has them; what they need to run on is with QEMU. */
@@ -34,6 +35,7 @@ export class VirtualMachines {
     ports: StartPorts & { readonly log: (event: string, detail: object) => void },
   ): Promise<VirtualMachines> {
     const machines = new VirtualMachines(ports);
+    await sweepTrials(ports.settings.runFolder);
     for (const { runFolder, record } of await runRecords(ports.settings.runFolder))
       await machines.#adopt(runFolder, record);
     return machines;
@@ -215,11 +217,11 @@ export class VirtualMachines {
     const security = read?.ok ? { security: read.value.definition.security } : {};
     if (this.#running.has(name)) return { name, folder, state: 'running', ...security };
     if ((await generationsOf(folder).catch(() => [])).length === 0)
-      return { name, folder, state: 'not-shielded', ...security };
+      return { name, folder, state: read?.ok ? 'not-shielded' : 'invalid-definition', ...security };
     const claim = await latestClaim(folder).catch(() => undefined);
     const isElsewhere = claim && !claim.released && claim.machine !== this.#ports.claimant.machine;
     if (isElsewhere) return { name, folder, state: 'elsewhere', host: claim.host, ...security };
-    return { name, folder, state: 'stopped', ...security };
+    return { name, folder, state: read?.ok ? 'stopped' : 'invalid-definition', ...security };
   }
 
   async #adopt(runFolder: string, record: Awaited<ReturnType<typeof runRecords>>[number]['record']): Promise<void> {

@@ -37,7 +37,7 @@ describe('the claim on a VM', () => {
   it('is not taken from a host that lives', async () => {
     const folder = await aVmFolder();
     expectOk(await claim(folder, hostA, options));
-    const beating = setInterval(() => void beat(folder, 1n), 10);
+    const beating = setInterval(() => void beat(folder, 1n).catch(() => {}), 10);
     expect(await claim(folder, hostB, { ...options, leaseMillis: 600 })).toMatchObject(held);
     clearInterval(beating);
     expect(expectOk(await stillOurs(folder, 1n))).toBeUndefined();
@@ -56,7 +56,7 @@ describe('the claim on a VM', () => {
   it('is taken at once where somebody answers for the other host being fenced', async () => {
     const folder = await aVmFolder();
     expectOk(await claim(folder, hostA, options));
-    const beating = setInterval(() => void beat(folder, 1n), 10);
+    const beating = setInterval(() => void beat(folder, 1n).catch(() => {}), 10);
     const taken = await claim(folder, hostB, { ...options, leaseMillis: 60_000, fenced: true });
     clearInterval(beating);
     expect(expectOk(taken)).toBe(2n);
@@ -72,7 +72,7 @@ describe('the claim on a VM', () => {
   it('is waited for after the machine started anew, and where another machine has its name', async () => {
     const folder = await aVmFolder();
     expectOk(await claim(folder, hostA, options));
-    const beating = setInterval(() => void beat(folder, 1n), 10);
+    const beating = setInterval(() => void beat(folder, 1n).catch(() => {}), 10);
     expect(await claim(folder, { ...hostA, boot: 'boot-a2' }, { ...options, leaseMillis: 600 })).toMatchObject(held);
     clearInterval(beating);
   });

@@ -1,4 +1,4 @@
-import type { SecurityPolicy } from '@sekimori/guest-state';
+import type { SecurityPolicy, VmId } from '@sekimori/guest-state';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import type { ReadDefinition } from './read.ts';
 import type { VmDefinition } from './schema.ts';
@@ -32,6 +32,18 @@ export function checkDefinition(read: ReadDefinition, policy: SecurityPolicy): R
   return { ok: false, fault: { ...refused.fault, violations } };
 }
 
+/** The policy that a definition asks for: what its owner signs when it is shielded. */
+export function policyOf({
+  definition,
+  vmId,
+}: {
+  readonly definition: VmDefinition;
+  readonly vmId: VmId;
+}): SecurityPolicy {
+  const disks = new Map(definition.disks.map(({ name, mode }) => [name, mode] as const));
+  return { vmId, level: definition.security, secureBoot: definition.firmware.secureBoot, disks };
+}
+
 interface Found {
   readonly path: readonly (string | number)[];
   readonly detail: string;
@@ -41,7 +53,9 @@ function* identity(definition: VmDefinition, policy: SecurityPolicy): Iterable<F
   if (definition.id !== policy.vmId) yield { path: ['id'], detail: `the security policy is for ${policy.vmId}` };
   if (definition.security !== policy.level)
     yield { path: ['security'], detail: `the owner's security policy is ${policy.level}` };
-  if (policy.secureBoot && !definition.firmware.secureBoot)
+  if (definition.security === 'shielded' && !definition.firmware.secureBoot)
+    yield { path: ['firmware', 'secureBoot'], detail: 'a shielded VM has Secure Boot' };
+  else if (policy.secureBoot && !definition.firmware.secureBoot)
     yield { path: ['firmware', 'secureBoot'], detail: 'the owner asks for Secure Boot' };
 }
 

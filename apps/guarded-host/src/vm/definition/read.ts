@@ -18,9 +18,13 @@ export interface ReadDefinition {
 }
 
 /**
- * YAML 1.2 or JSON, without aliases, tags of its own and duplicate keys. `vm-definition-invalid` names the line.
+ * YAML 1.2 or JSON, without aliases, tags of its own and duplicate keys; `given` stands in place of what is written. `vm-definition-invalid`
+ * names the line.
  */
-export function readVmDefinition(bytes: Uint8Array): Result<ReadDefinition, Fault<'vm-definition-invalid'>> {
+export function readVmDefinition(
+  bytes: Uint8Array,
+  given: Partial<VmDefinition> = {},
+): Result<ReadDefinition, Fault<'vm-definition-invalid'>> {
   if (bytes.length > MAX_BYTES) return invalid(1, `more than ${MAX_BYTES} bytes`);
   const text = fromUtf8(bytes);
   if (text === undefined) return invalid(1, 'not well-formed UTF-8');
@@ -39,7 +43,8 @@ export function readVmDefinition(bytes: Uint8Array): Result<ReadDefinition, Faul
   if (twiceKey?.range) return invalid(lines.linePos(twiceKey.range[0]).line, 'a key stands twice');
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 0 });
+    const written: unknown = document.toJS({ maxAliasCount: 0 });
+    value = isMap(document.contents) ? { ...(written as object), ...given } : written;
   } catch {
     return invalid(1, 'aliases are not for definitions'); // what else `toJS` could refuse was refused above
   }
@@ -66,7 +71,8 @@ export function readVmDefinition(bytes: Uint8Array): Result<ReadDefinition, Faul
 function firstError(value: unknown): { readonly path: readonly (string | number)[]; readonly message: string } {
   const errors = Value.Errors(VmDefinition, value);
   // of a union each branch complains; what is said of the union itself is what a person understands
-  const [first] = errors;
+  // A word that is not known is as a rule the one that is missed.
+  const first = errors.find(({ keyword }) => keyword === 'boolean') ?? errors[0];
   if (!first) return { path: [], message: 'is not what the schema says' };
   const path = first.instancePath
     .split('/')

@@ -45,6 +45,13 @@ export async function latestClaim(folder: string): Promise<Claim | undefined> {
   }
 }
 
+/** `vm-locked`: somebody has the storage's lock, who starts or runs it as far as its claims tell. */
+export async function vmLocked(folder: string) {
+  const holder = await latestClaim(folder);
+  const isHeld = holder && !holder.released;
+  return fail('vm-locked', isHeld ? `${holder.host} has it, since ${holder.at}` : 'somebody works on this VM');
+}
+
 async function latestIn(claims: string): Promise<Claim | undefined> {
   const names = await readdir(claims);
   const generation = names.flatMap((name) => numberIn(name) ?? []).reduce((a, b) => (a > b ? a : b), 0n);

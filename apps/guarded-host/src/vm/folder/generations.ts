@@ -31,7 +31,13 @@ export async function readPair(
   folder: string,
   generation: bigint,
 ): Promise<Result<Pair, Fault<'vm-state-unreadable'>>> {
-  return withPinned(folder, [GENERATIONS, numbered(generation)], async (path) => {
+  const own = [GENERATIONS, numbered(generation)];
+  return withPinned(folder, own, async (path) => {
+    // What is held open has a name of this process alone: told is where it lies.
+    const unreadable = ({ code, detail }: Fault) => {
+      const told = detail.replaceAll(path, join(folder, ...own));
+      return fail('vm-state-unreadable', told, { cause: { code, detail: told } });
+    };
     const protector = await readPrivateFile(join(path, PROTECTOR), { maxBytes: MAX_PROTECTOR });
     if (!protector.ok) return unreadable(protector.fault);
     const guestState = await readPrivateFile(join(path, GUEST_STATE), { maxBytes: MAX_GUEST_STATE });
@@ -124,10 +130,6 @@ export async function makeFolder(path: string): Promise<void> {
 async function removeUnfinished(path: string): Promise<void> {
   for (const name of await readdir(path))
     if (name.startsWith(UNFINISHED)) await rm(join(path, name), { recursive: true, force: true });
-}
-
-function unreadable(fault: Fault) {
-  return fail('vm-state-unreadable', fault.detail, { cause: fault });
 }
 
 function orNone(error: unknown): string[] {

@@ -9,11 +9,14 @@ import { addBootPolicy, type BootPolicy, verifyBootPolicy, writeBootPolicy } fro
 import type { VmDefinition } from '../../../vm/definition/schema.ts';
 import { withDisk } from '../../../vm/disks.ts';
 import { findVm } from '../../../vm/find.ts';
+import { vmLocked } from '../../../vm/folder/claim.ts';
 import { vmPaths } from '../../../vm/folder/layout.ts';
 import { learnBootPolicy } from '../../../vm/trial.ts';
 import { knownVm } from '../../../vm/unlock.ts';
 import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import type { AddBootPolicyOptions, ApproveBootOptions } from '../../vm.ts';
+import { interruptible } from './interrupt.ts';
+import { fileGiven } from './files.ts';
 import { vmOfOwner } from './owner.ts';
 import { bootPoliciesIn } from './shield.ts';
 
@@ -32,14 +35,18 @@ export async function approveBootAction(
       `firmware.secureBoot is ${definition.firmware.secureBoot}, and ${policy.secureBoot} in the policy that the owner signed`,
     );
   const variables = settings.vms.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'].variables;
-  const learnt = await learnBootPolicy(owner, options.label ?? `approved ${new Date().toISOString()}`, {
-    settings: settings.vms,
-    definition,
-    vmId,
-    bootDisk: options.bootDisk,
-    nvram: Uint8Array.from(await readFile(variables)),
-    uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
-  });
+  const nvram = Uint8Array.from(await readFile(variables));
+  const learnt = await interruptible((signal) =>
+    learnBootPolicy(owner, options.label ?? `approved ${new Date().toISOString()}`, {
+      settings: settings.vms,
+      definition,
+      vmId,
+      bootDisk: options.bootDisk,
+      nvram,
+      uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
+      signal,
+    }),
+  );
   if (!learnt.ok) return learnt;
   if (options.out === undefined) return addTo(folder, vmId, definition, learnt.value);
   const written = await writePrivateFile(options.out, writeBootPolicy(learnt.value));
@@ -54,6 +61,8 @@ export async function addBootPolicyAction(
   settings: HostSettings,
   { args: [name = ''], options: { file } }: Invocation<AddBootPolicyOptions>,
 ): Promise<CommandResult> {
+  const given = await fileGiven('--file', file);
+  if (!given.ok) return given;
   const folder = await findVm(settings.vms.folders, name);
   if (!folder.ok) return folder;
   const vm = await knownVm(crypto, folder.value);
@@ -75,7 +84,7 @@ async function addTo(
   bootPolicy: BootPolicy,
 ): Promise<Result<Outcome, CommandFault>> {
   const lock = await lockFile(vmPaths(folder).lock);
-  if (!lock) return fail('vm-locked', 'it runs: stop it first');
+  if (!lock) return vmLocked(folder);
   try {
     const disks = definition.disks.filter(({ mode }) => mode === 'guest');
     for (const disk of disks) {

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { ok } from '@sekimori/result';
-import { parse } from 'yaml';
+import { utf8 } from '@sekimori/bytes';
+import { type Fault, ok, type Result } from '@sekimori/result';
+import { stringify } from 'yaml';
 import type { HostSettings } from '../../../config.ts';
-import { createVm, type NewVm } from '../../../vm/create.ts';
-import type { CommandResult, Invocation } from '../../command.ts';
+import { createVmFrom } from '../../../vm/create.ts';
+import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import { PROGRAM } from '../../name.ts';
 import type { CreateOptions } from '../../vm.ts';
 import { assignments } from './assignments.ts';
@@ -12,20 +13,34 @@ export async function createAction(
   { vms }: HostSettings,
   { args: [name = ''], options }: Invocation<CreateOptions>,
 ): Promise<CommandResult> {
-  const parts = options.definition === undefined ? partsOf(options) : await partsIn(options.definition);
-  if (!parts.ok) return parts;
-  // What is not as the schema says is refused when it is read back.
-  const created = await createVm(vms.folders[0] ?? '', name, parts.value);
-  if (!created.ok) return created;
-  const { folder, id } = created.value;
+  const { definition: file, config } = options;
+  const text = file === undefined ? textOf(options) : await textIn(file);
+  if (!text.ok) return text;
+  const created = await createVmFrom(vms.folders[0] ?? '', name, text.value);
+  if (!created.ok) return { ok: false, fault: asAsked(created.fault, file) };
+  const { folder, id, definition } = created.value;
+  const sources = definition.disks.map((disk) => `${disk.name}=FILE`).join(' ');
+  const same = config === undefined ? '' : ` --config ${config}`;
   return ok({
     document: { name, folder, id },
     lines: [`${name}: ${folder}`, `id ${id}`],
-    next: `its owner encrypts it: '${PROGRAM} vm shield ${name} --owner NAME --disk NAME=FILE'`,
+    next: `its owner encrypts it: '${PROGRAM} vm shield ${name} --owner NAME --disk ${sources}${same}'`,
   });
 }
 
-function partsOf(options: CreateOptions) {
+/** Lines are those of the file that was given; where none was, there are options. */
+function asAsked(fault: Fault, file: string | undefined): CommandFault {
+  if (!fault.code.startsWith('vm-definition-')) return fault;
+  if (file !== undefined) return { ...fault, detail: `${file}: ${fault.detail}` };
+  const detail = fault.detail.replaceAll(/(^|; )line \d+: /g, '$1');
+  return {
+    code: fault.code,
+    detail,
+    hint: '--disk NAME=MODE for each disk, with a mode of guest, outer or boot; or --definition FILE',
+  };
+}
+
+function textOf(options: CreateOptions): Result<Uint8Array, CommandFault> {
   const disks = assignments('--disk', options.disk);
   if (!disks.ok) return disks;
   const parts = {
@@ -38,23 +53,14 @@ function partsOf(options: CreateOptions) {
     firmware: { secureBoot: options.secureBoot },
     disks: [...disks.value].map(([disk, mode]) => ({ name: disk, file: `${disk}.img`, mode })),
   };
-  return ok(parts as NewVm);
+  return ok(utf8(stringify(parts)));
 }
 
-async function partsIn(file: string) {
-  const detail = (error: unknown) => `${file}: ${(error as Error).message.split('\n')[0]}`;
+async function textIn(file: string): Promise<Result<Uint8Array, CommandFault>> {
   try {
-    const {
-      version: _,
-      id: __,
-      name: ___,
-      ...parts
-    } = parse(await readFile(file, 'utf8'), { maxAliasCount: 0 }) as Record<string, unknown>;
-    return ok(parts as unknown as NewVm);
+    return ok(await readFile(file));
   } catch (error) {
-    return {
-      ok: false,
-      fault: { code: 'usage', detail: detail(error), hint: 'give a definition, YAML or JSON' },
-    } as const;
+    const hint = 'name a file that is there: a definition, YAML or JSON';
+    return { ok: false, fault: { code: 'usage', detail: (error as Error).message, hint } };
   }
 }

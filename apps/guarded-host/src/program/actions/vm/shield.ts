@@ -14,6 +14,7 @@ import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import { PROGRAM } from '../../name.ts';
 import type { ShieldOptions } from '../../vm.ts';
 import { assignments } from './assignments.ts';
+import { interruptible } from './interrupt.ts';
 import { ownerNamed } from './owner.ts';
 
 export async function shieldAction(
@@ -45,14 +46,17 @@ export async function shieldAction(
     bootPolicies: bootPolicies.value,
     ...(options.trial && {
       learnBoot: (definition, bootDisk) =>
-        learnBootPolicy(owner.value, `shielded ${at.toISOString()}`, {
-          settings: settings.vms,
-          definition,
-          vmId: read.value.vmId,
-          bootDisk,
-          nvram,
-          uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
-        }),
+        interruptible((signal) =>
+          learnBootPolicy(owner.value, `shielded ${at.toISOString()}`, {
+            settings: settings.vms,
+            definition,
+            vmId: read.value.vmId,
+            bootDisk,
+            nvram,
+            uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
+            signal,
+          }),
+        ),
     }),
     claimant: await claimantOfThisMachine(),
     at,
@@ -69,7 +73,7 @@ export async function shieldAction(
       guardians: guardians.value.map((each) => each.fingerprint),
     },
     lines: [`${name} is shielded`, `owner ${options.owner}, ${fingerprint}`],
-    next: `the images it was made from are still in clear; the folder ${folder.value} may go to the fabric`,
+    next: `'${PROGRAM} vm start ${name}' in local mode, or take the folder ${folder.value} to the fabric's storage; the images it was made from are still in clear`,
   });
 }
 
