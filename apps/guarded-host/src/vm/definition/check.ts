@@ -40,8 +40,8 @@ export function policyOf({
   readonly definition: VmDefinition;
   readonly vmId: VmId;
 }): SecurityPolicy {
-  const disks = new Map(definition.disks.map(({ name, mode }) => [name, mode] as const));
-  return { vmId, level: definition.security, secureBoot: definition.firmware.secureBoot, disks };
+  const modes = new Map(definition.disks.map(({ name, mode }) => [name, mode] as const));
+  return { vmId, level: definition.security, secureBoot: definition.firmware.secureBoot, disks: modes };
 }
 
 interface Found {
