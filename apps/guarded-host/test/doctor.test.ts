@@ -309,10 +309,23 @@ describe('checks of memory and storage', () => {
 
   it.each([
     ['in memory', 0x01021994, 'ok'],
-    ['on a disk', 0xef53, 'failed'],
+    ['on a disk', 0xef53, 'warning'],
   ])('run-folder %s', async (_, magic, status) => {
     const machine = { fileSystems: { '/run/sekimori-vms': { magic } } };
     expect(await examined('run-folder', { machine })).toMatchObject({ status });
+  });
+
+  it.each([
+    [68, ['ok']],
+    [69, ['ok', 'warning']],
+  ])('run-folder with a path of %i bytes, to which those of sockets add 39', async (bytes, statuses) => {
+    const runFolder = '/run/'.padEnd(bytes, 'x');
+    const machine = { fileSystems: { [runFolder]: { magic: 0x01021994 } } };
+    const found = await examined('run-folder', {
+      settings: { ...settings, vms: { ...settings.vms, runFolder } },
+      machine,
+    });
+    expect([found].flat().map(({ status }) => status)).toEqual(statuses);
   });
 
   it.each([

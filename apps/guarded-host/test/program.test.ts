@@ -161,6 +161,17 @@ describe('sekimori-host', () => {
     expect(jsonOf(ran)).toMatchObject({ fault: { code: expect.stringMatching(/^config-/) as string } });
   });
 
+  it.each([['attest'], ['preflight'], ['wait', '--guarded']])(
+    '%s is wrong usage of a host that asks nobody',
+    async (...args) => {
+      const config = join(await aFolder(), 'host.json');
+      await writeFile(config, JSON.stringify({ mode: 'local', stateFolder: 'state', socket: 'none' }));
+      const ran = await sekimoriHost([...args, '--json', '--config', config]);
+      expect(ran.status).toBe(2);
+      expect(jsonOf(ran)).toMatchObject({ fault: { code: 'local-mode' } });
+    },
+  );
+
   it('tells an outage of the TPM, of a service, and a state that others can read', async () => {
     const { config, folder } = await aMachine('node-c');
     const noTpm = await sekimoriHost(['identity', '--config', config, '--tpm', `device:${join(folder, 'none')}`]);

@@ -80,12 +80,12 @@ export async function guardianNamed(
   name: string,
 ): Promise<Result<KnownGuardian, GuardianFileFault>> {
   const folder = join(guardians, name);
-  const unknown = () => refuse('unknown-guardian', `there is no guardian ${name}`, "see 'sekimori guardian list'");
-  if (!NAME.test(name))
-    return refuse('unknown-guardian', 'that is no name of a guardian', "see 'sekimori guardian list'");
+  const unknown = (detail: string) =>
+    refuse('unknown-guardian', detail, "see 'sekimori guardian list'; 'sekimori guardian new NAME' makes one");
+  if (!NAME.test(name)) return unknown('that is no name of a guardian');
   const file = join(folder, METADATA);
   const bytes = await readPrivateFile(file, { maxBytes: MAX_METADATA });
-  if (!bytes.ok) return bytes.fault.code === 'no-such-file' ? unknown() : bytes;
+  if (!bytes.ok) return bytes.fault.code === 'no-such-file' ? unknown(`there is no guardian ${name}`) : bytes;
   const parsed = bytes.value.use((content) => parseGuardianMetadata(crypto, Uint8Array.from(content)));
   if (!parsed.ok) return refuse('guardian-damaged', `${file}: ${parsed.fault.detail}`);
   return ok({ name, guardian: parsed.value.guardian, own: await exists(join(folder, KEYS)), file });

@@ -36,23 +36,36 @@ export function agentClient(socket: string): AgentClient {
   };
 }
 
-/** The agent of this state folder; undefined where none runs, or one of another folder. */
-export async function runningAgent(of: {
-  readonly socket: string;
-  readonly stateFolder: string;
-}): Promise<AgentClient | undefined> {
+/** The agent of this state folder; undefined where none runs, or one of another folder or user. */
+export async function runningAgent(of: AgentPlace): Promise<AgentClient | undefined> {
+  const found = await findAgent(of);
+  return typeof found === 'string' ? undefined : found;
+}
+
+/** As `runningAgent`, and why there is none: nobody answers for this state folder, or this user may not open the socket. */
+export async function findAgent(of: AgentPlace): Promise<AgentClient | 'nobody' | 'not-allowed'> {
   const client = agentClient(of.socket);
   try {
     const agent = await client.call(agentRoutes.agent);
-    return agent.ok && agent.value.stateFolder === resolve(of.stateFolder) ? client : undefined;
+    return agent.ok && agent.value.stateFolder === resolve(of.stateFolder) ? client : 'nobody';
   } catch (error) {
-    if (error instanceof AgentOutageError && NOBODY.has(error.code ?? '')) return undefined;
-    throw error;
+    const why = error instanceof AgentOutageError ? NONE[error.code ?? ''] : undefined;
+    if (why === undefined) throw error;
+    return why;
   }
 }
 
+interface AgentPlace {
+  readonly socket: string;
+  readonly stateFolder: string;
+}
+
 // EACCES: it is another user's, and so is its state folder.
-const NOBODY = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES']);
+const NONE: Readonly<Record<string, 'nobody' | 'not-allowed'>> = {
+  ENOENT: 'nobody',
+  ECONNREFUSED: 'nobody',
+  EACCES: 'not-allowed',
+};
 
 /** HTTP over a UNIX socket, a connection for each request. An answer may take as long as what is asked for. */
 function socketTransport(socketPath: string): Transport {

@@ -8,7 +8,7 @@ import { PROGRAM } from './name.ts';
 const EXIT_STATUSES = `
 Exit status:
   0  done; with 'status': this host is guarded
-  1  failed: a fault of this program, or of the disk
+  1  failed: the fault code tells
   2  wrong usage or configuration
   3  refused by a service: its fault code is told
   4  a service cannot be reached

@@ -4,7 +4,7 @@ import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { type GuestState, sealGuestState, VTPM_STATE_KEY_BYTES, wipeGuestState } from '@sekimori/guest-state';
 import { addOuterKey, keepOuterKey } from '@sekimori/qemu';
-import { fail, ok, type Result } from '@sekimori/result';
+import { ok, type Result } from '@sekimori/result';
 import { reencryptSwtpmState } from '@sekimori/tpm2-device/swtpm';
 import { lockFile } from '../flock.ts';
 import type { VmDisk } from './definition/schema.ts';

@@ -142,6 +142,7 @@ describe('an agent', () => {
     const agent = await anAgent({ ...settings, mode: 'local' }, fakeTiming(clock));
     expect(await statusOf(agent)).toMatchObject({
       mode: 'Local',
+      remarks: ["local mode: this host asks nobody; VMs open with the owner's own key"],
       isHostGuarded: false,
       attestationOperationMode: 'Unknown',
       attestationStatus: 'NotConfigured',

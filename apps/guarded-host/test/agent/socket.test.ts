@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { chmod } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { AgentOutageError, agentClient, runningAgent } from '../../src/agent/client.ts';
 import { agentRoute } from '../../src/agent/routes.ts';
 import { loadHostConfig } from '../../src/index.ts';
+import { theAgent } from '../../src/program/actions/vm/agent.ts';
 import { expectOk } from '@sekimori/result';
 import { anAgent } from '../support/agent-host.ts';
 import { fakeTiming } from '../support/fake-timing.ts';
@@ -182,6 +184,24 @@ describe('the agent that runs', () => {
     expect(await runningAgent({ ...settings, socket: `${settings.socket}-2` })).toBeUndefined();
     await close();
     expect(await runningAgent(settings)).toBeUndefined();
+  });
+
+  it('is closed to another user than its own, which is another thing than none', async () => {
+    const { settings } = await aBareAgent();
+    const none = { ...settings, socket: `${settings.socket}-2` };
+    const asRoot = process.getuid?.() === 0;
+    expect(await theAgent(none)).toMatchObject({
+      fault: { code: 'no-agent', detail: `no agent listens at ${none.socket}` },
+    });
+    await chmod(settings.socket, 0o000);
+    if (asRoot) process.seteuid!(65534);
+    try {
+      expect(await theAgent(settings)).toMatchObject({
+        fault: { code: 'no-agent', detail: expect.stringContaining('by its own user only') as string },
+      });
+    } finally {
+      if (asRoot) process.seteuid!(0);
+    }
   });
 
   it('is told from one that cannot be asked', async () => {

@@ -91,7 +91,9 @@ describe('generations of a VM', () => {
     await addGeneration(folder, { ...pair(1n), vtpmFrom: await aVtpmFolder(folder, 'one') });
     const { guestState } = generationPaths(folder, 1n);
     await rm(guestState);
-    expect(await readPair(folder, 1n)).toMatchObject({ fault: { code: 'vm-state-unreadable' } });
+    expect(await readPair(folder, 1n)).toMatchObject({
+      fault: { code: 'vm-state-unreadable', detail: `there is no file ${guestState}` },
+    });
     await writeFile(guestState, 'state', { mode: 0o644 });
     expect(await readPair(folder, 1n)).toMatchObject({ fault: { code: 'vm-state-unreadable' } });
   });

@@ -18,7 +18,7 @@ import { shieldVm } from '../../src/vm/shield.ts';
 import { knownVm, unlock } from '../../src/vm/unlock.ts';
 import { withVirtualTpm } from '../../src/vtpm/index.ts';
 import { guestRequest, measureBoot } from '../support/guest-tpm.ts';
-import { sekimoriHost } from '../support/program.ts';
+import { jsonOf, sekimoriHost } from '../support/program.ts';
 import { aPlace, claimantNamed, vmSettings } from './vm-host.ts';
 
 // A VM whose folder lies on storage that somebody else writes to, and its owner's commands over it. No disk of it is encrypted here.
@@ -97,6 +97,17 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('an owner who is asked 
     expect(answered.document).toMatchObject({ vm: 'db1', id });
     expect(answered.lines.join('\n')).toContain(id);
     expectOk(readRecoveryAnswer(await readFile(at('answer'))));
+  });
+
+  it.each([
+    ['add-boot-policy', '--file'],
+    ['recover', '--owner', 'alice', '--out', 'none', '--request'],
+    ['recovery-answer', '--file'],
+  ])('is told which file is missing: %s', async (command, ...args) => {
+    const missing = at('nope.json');
+    const ran = await sekimoriHost(['vm', command, 'db1', ...args, missing, '--json']);
+    expect(ran.status).toBe(2);
+    expect(jsonOf(ran)).toEqual({ fault: { code: 'usage', detail: `there is no file ${missing}` } });
   });
 
   it("is asked for the image to boot: that of the folder is the storage's", async () => {

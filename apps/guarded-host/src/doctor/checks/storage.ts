@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { type Check, type DoctorDeps, failed, good, type Outcome, skipped, warning } from '../check.ts';
+import { socketsIn } from '../../vm/machine.ts';
 import type { FileSystem } from '../machine.ts';
 
 const MIB = 1024 * 1024;
@@ -22,14 +24,29 @@ function spaceOf(place: string, { free, total, freeInodes }: FileSystem): Outcom
 /** Magic numbers of statfs(2). */
 const [TMPFS, RAMFS] = [0x01021994, 0x858458f6];
 
-/** Sockets, and the variables of running VMs in clear: in memory, or they outlast the VM. */
+/** connect(2) and unix(7): a socket's path, without the zero at its end. */
+const MAX_SOCKET_PATH = 107;
+
+/** Sockets and records of running VMs: in memory, or they outlast the start of the machine that they are of. */
 export const runFolderCheck: Check = {
   id: 'run-folder',
   async run({ settings, machine }) {
     const { runFolder } = settings.vms;
     const { folder, magic } = await machine.fileSystem(runFolder);
-    if (magic === TMPFS || magic === RAMFS) return good(`${folder} is in memory`, runFolder);
-    return failed(`${folder} is on a disk`, 'set vms.runFolder to a folder below /run', runFolder);
+    const length = Math.max(
+      ...Object.values(socketsIn(join(runFolder, 'f'.repeat(16)))).map((path) => Buffer.byteLength(path)),
+    );
+    const place =
+      magic === TMPFS || magic === RAMFS
+        ? good(`${folder} is in memory`, runFolder)
+        : warning(
+            `${folder} is on a disk`,
+            'set vms.runFolder to a folder on a tmpfs, for example below /dev/shm',
+            runFolder,
+          );
+    if (length <= MAX_SOCKET_PATH) return place;
+    const long = `a socket in it has a path of ${length} bytes, and may have ${MAX_SOCKET_PATH}: VMs do not start`;
+    return [place, warning(long, `set vms.runFolder to one shorter by ${length - MAX_SOCKET_PATH} bytes`, runFolder)];
   },
 };
 

@@ -20,6 +20,7 @@ export async function preflightAction(
   host: ConnectedHost,
   { options }: Invocation<PreflightOptions>,
 ): Promise<CommandResult> {
+  if (host.settings.mode === 'local') return hostFault('local-mode', 'a host that asks nobody has nothing to pass');
   const approved = options.approved === undefined ? undefined : await readApproved(options.approved);
   if (approved && !approved.ok)
     return {

@@ -2,7 +2,7 @@ import { ok } from '@sekimori/result';
 import type { HostSettings } from '../../../config.ts';
 import { vmRoutes } from '../../../vm/api.ts';
 import type { CommandResult, Invocation } from '../../command.ts';
-import { table } from '../../table.ts';
+import { columns, table } from '../../table.ts';
 import { theAgent } from './agent.ts';
 
 export async function listAction(settings: HostSettings): Promise<CommandResult> {
@@ -10,10 +10,16 @@ export async function listAction(settings: HostSettings): Promise<CommandResult>
   if (!agent.ok) return agent;
   const listed = await agent.value.call(vmRoutes.list);
   if (!listed.ok) return listed;
-  const lines = listed.value.vms.map(({ name, state, security, host, folder }) =>
-    [name, host === undefined ? state : `${state}: ${host}`, security ?? '', folder].join('  '),
-  );
-  return ok({ document: listed.value, lines });
+  const rows = listed.value.vms.map(({ name, state, security, host, folder }) => [
+    name,
+    host === undefined ? state : `${state}: ${host}`,
+    security ?? '-',
+    folder,
+  ]);
+  return ok({
+    document: listed.value,
+    lines: rows.length === 0 ? [] : columns(['NAME', 'STATE', 'SECURITY', 'FOLDER'], rows),
+  });
 }
 
 export async function showAction(settings: HostSettings, { args: [name = ''] }: Invocation): Promise<CommandResult> {

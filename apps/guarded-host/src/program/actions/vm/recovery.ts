@@ -11,6 +11,7 @@ import type { CommandResult, Invocation } from '../../command.ts';
 import { table } from '../../table.ts';
 import type { RecoverOptions, RecoveryAnswerOptions, RecoveryRequestOptions } from '../../vm.ts';
 import { theAgent } from './agent.ts';
+import { fileGiven } from './files.ts';
 import { vmOfOwner } from './owner.ts';
 
 export async function requestAction(
@@ -35,11 +36,13 @@ export async function recoverAction(
   settings: HostSettings,
   { args: [name = ''], options, env }: Invocation<RecoverOptions>,
 ): Promise<CommandResult> {
+  const given = await fileGiven('--request', options.request);
+  if (!given.ok) return given;
   const found = await vmOfOwner(settings, env, { name, owner: options.owner });
   if (!found.ok) return found;
   const { owner, vm } = found.value;
   const expected = { owner: owner.guardian, vmId: vm.vmId };
-  const request = openRecoveryRequest(crypto, await readFile(options.request), expected);
+  const request = openRecoveryRequest(crypto, given.value, expected);
   if (!request.ok) return request;
   const { vmId } = request.value;
   const pcrs = [...request.value.bootPcrs].map(([index, value]) => [`PCR ${index}`, toHex(value)] as const);
@@ -74,9 +77,11 @@ export async function answerAction(
   settings: HostSettings,
   { args: [name = ''], options: { file } }: Invocation<RecoveryAnswerOptions>,
 ): Promise<CommandResult> {
+  const answer = await fileGiven('--file', file);
+  if (!answer.ok) return answer;
   const agent = await theAgent(settings);
   if (!agent.ok) return agent;
-  const body = { answer: toBase64Url(await readFile(file)) };
+  const body = { answer: toBase64Url(answer.value) };
   const given = await agent.value.call(vmRoutes.recoveryAnswer, { params: { name }, body });
   return given.ok ? ok({ document: { name }, lines: [`${name} has its answer`] }) : given;
 }
