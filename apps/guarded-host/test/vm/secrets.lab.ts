@@ -30,6 +30,7 @@ describe.skipIf(isMissing)('the secrets of a VM that runs', () => {
   let host: VirtualMachines;
   let folder: string;
   let pid: number;
+  let image: Uint8Array;
   const log: string[] = [];
   /** As they were in use, by name. */
   const secrets = new Map<string, Secret>();
@@ -46,7 +47,7 @@ describe.skipIf(isMissing)('the secrets of a VM that runs', () => {
       return released;
     };
     host = await vmHost(settings, { log, release });
-    const image = tinyGuestImage({ message: MESSAGE, mode: 'stay' });
+    image = tinyGuestImage({ message: MESSAGE, mode: 'stay' });
     const made = await aShieldedVm(settings, 'tiny', { image });
     folder = made.folder;
     const { state } = expectOk(await unlock(crypto, expectOk(await knownVm(crypto, folder)), inner));
@@ -103,7 +104,9 @@ describe.skipIf(isMissing)('the secrets of a VM that runs', () => {
         formsOf(secret).some((form) => lines.includes(form)),
         name,
       ).toBe(false);
-    expect(await filesWith(place.folder, [Buffer.from(MESSAGE)])).toEqual([]);
+    const shown = [Buffer.from(MESSAGE), Buffer.from(MESSAGE, 'utf16le')];
+    expect(Buffer.from(image).includes(shown[1]!)).toBe(true);
+    expect(await filesWith(place.folder, shown)).toEqual([]);
   });
 
   it('leave the image closed to everything without a release', async () => {
