@@ -16,9 +16,8 @@ import { knownVm } from '../../../vm/unlock.ts';
 import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import type { AddBootPolicyOptions, ApproveBootOptions } from '../../vm.ts';
 import { interruptible } from './interrupt.ts';
-import { fileGiven } from './files.ts';
+import { bootPolicyGiven } from './files.ts';
 import { vmOfOwner } from './owner.ts';
-import { bootPoliciesIn } from './shield.ts';
 
 export async function approveBootAction(
   settings: HostSettings,
@@ -61,18 +60,14 @@ export async function addBootPolicyAction(
   settings: HostSettings,
   { args: [name = ''], options: { file } }: Invocation<AddBootPolicyOptions>,
 ): Promise<CommandResult> {
-  const given = await fileGiven('--file', file);
-  if (!given.ok) return given;
+  const bootPolicy = await bootPolicyGiven('--file', file);
+  if (!bootPolicy.ok) return bootPolicy;
   const folder = await findVm(settings.vms.folders, name);
   if (!folder.ok) return folder;
   const vm = await knownVm(crypto, folder.value);
   if (!vm.ok) return vm;
-  const read = await bootPoliciesIn([file]);
-  if (!read.ok) return read;
-  const [bootPolicy] = read.value;
   const owner = vm.value.pair.verified.owner.guardian;
-  if (!bootPolicy || !owner) throw new Error('a known VM has an owner, and a file one policy');
-  const verified = verifyBootPolicy(crypto, owner, vm.value.vmId, bootPolicy);
+  const verified = verifyBootPolicy(crypto, owner, vm.value.vmId, bootPolicy.value);
   return verified.ok ? addTo(folder.value, vm.value.vmId, vm.value.definition, verified.value) : verified;
 }
 

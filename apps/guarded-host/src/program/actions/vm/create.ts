@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { utf8 } from '@sekimori/bytes';
 import { type Fault, ok, type Result } from '@sekimori/result';
 import { stringify } from 'yaml';
@@ -8,13 +7,14 @@ import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import { PROGRAM } from '../../name.ts';
 import type { CreateOptions } from '../../vm.ts';
 import { assignments } from './assignments.ts';
+import { fileGiven } from './files.ts';
 
 export async function createAction(
   { vms }: HostSettings,
   { args: [name = ''], options }: Invocation<CreateOptions>,
 ): Promise<CommandResult> {
   const { definition: file, config } = options;
-  const text = file === undefined ? textOf(options) : await textIn(file);
+  const text = file === undefined ? textOf(options) : await fileGiven('--definition', file);
   if (!text.ok) return text;
   const created = await createVmFrom(vms.folders[0] ?? '', name, text.value);
   if (!created.ok) return { ok: false, fault: asAsked(created.fault, file) };
@@ -54,13 +54,4 @@ function textOf(options: CreateOptions): Result<Uint8Array, CommandFault> {
     disks: [...disks.value].map(([disk, mode]) => ({ name: disk, file: `${disk}.img`, mode })),
   };
   return ok(utf8(stringify(parts)));
-}
-
-async function textIn(file: string): Promise<Result<Uint8Array, CommandFault>> {
-  try {
-    return ok(await readFile(file));
-  } catch (error) {
-    const hint = 'name a file that is there: a definition, YAML or JSON';
-    return { ok: false, fault: { code: 'usage', detail: (error as Error).message, hint } };
-  }
 }

@@ -3,7 +3,7 @@ import { guardianNamed } from '@sekimori/guardian-files';
 import type { Guardian } from '@sekimori/key-protector';
 import { ok, type Result } from '@sekimori/result';
 import type { HostSettings } from '../../../config.ts';
-import { type BootPolicy, readBootPolicy } from '../../../guest-disk/index.ts';
+import type { BootPolicy } from '../../../guest-disk/index.ts';
 import { claimantOfThisMachine } from '../../../vm/claimant.ts';
 import { findVm } from '../../../vm/find.ts';
 import { guardiansFolder } from '../../../vm/open.ts';
@@ -14,6 +14,7 @@ import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import { PROGRAM } from '../../name.ts';
 import type { ShieldOptions } from '../../vm.ts';
 import { assignments } from './assignments.ts';
+import { bootPolicyGiven } from './files.ts';
 import { interruptible } from './interrupt.ts';
 import { ownerNamed } from './owner.ts';
 
@@ -31,8 +32,12 @@ export async function shieldAction(
   if (!guardians.ok) return guardians;
   const sources = assignments('--disk', options.disk);
   if (!sources.ok) return sources;
-  const bootPolicies = await bootPoliciesIn(options.bootPolicy ?? []);
-  if (!bootPolicies.ok) return bootPolicies;
+  const bootPolicies: BootPolicy[] = [];
+  for (const file of options.bootPolicy ?? []) {
+    const given = await bootPolicyGiven('--boot-policy', file);
+    if (!given.ok) return given;
+    bootPolicies.push(given.value);
+  }
   const { secureBoot } = read.value.definition.firmware;
   const variables = options.nvram ?? settings.vms.firmware[secureBoot ? 'secureBoot' : 'plain'].variables;
   const nvram = Uint8Array.from(await readFile(variables));
@@ -43,7 +48,7 @@ export async function shieldAction(
     guardians: guardians.value,
     sources: sources.value,
     nvram,
-    bootPolicies: bootPolicies.value,
+    bootPolicies,
     ...(options.trial && {
       learnBoot: (definition, bootDisk) =>
         interruptible((signal) =>
@@ -87,16 +92,6 @@ async function guardiansNamed(
     const known = await guardianNamed(guardiansFolder(settings, env), name);
     if (!known.ok) return known;
     found.push(known.value.guardian);
-  }
-  return ok(found);
-}
-
-export async function bootPoliciesIn(files: readonly string[]): Promise<Result<readonly BootPolicy[], CommandFault>> {
-  const found: BootPolicy[] = [];
-  for (const file of files) {
-    const policy = readBootPolicy(await readFile(file));
-    if (!policy.ok) return { ok: false, fault: { ...policy.fault, detail: `${file}: ${policy.fault.detail}` } };
-    found.push(policy.value);
   }
   return ok(found);
 }
