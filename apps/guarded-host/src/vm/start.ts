@@ -1,25 +1,21 @@
-import { connect } from 'node:net';
-import { once } from 'node:events';
-import { type FileHandle, open } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { sealGuestState, type VmId, wipeGuestState } from '@sekimori/guest-state';
-import { launchQemu, type RunningMachine } from '@sekimori/qemu';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import type { RunningMachine } from '@sekimori/qemu';
+import { fail, ok, type Result } from '@sekimori/result';
 import { lockFile } from '../flock.ts';
-import { startVirtualTpm, type VirtualTpm } from '../vtpm/index.ts';
 import { allowedHere } from './allowed.ts';
-import { openDisk } from './disks.ts';
-import { claim, type Claimant, releaseClaim, stillOurs, vmLocked } from './folder/claim.ts';
+import { claim, type Claimant, releaseClaim, vmLocked } from './folder/claim.ts';
 import { addGeneration, keepGenerations, removeGeneration, withVtpmFolder } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';
 import type { ReleaseKeys } from './keys.ts';
-import { CODE, machineOf, socketsIn, VARIABLES } from './machine.ts';
-import { canLockMemory, mayBeSwapped, memoryFile } from './memory.ts';
+import { mayBeSwapped } from './memory.ts';
+import { PhaseClock, type Phases } from './phases.ts';
 import { NvramKeeper } from './reseal.ts';
-import { makeRunFolder, removeRunFolder, type RunRecord, runFolderOf, runPaths, writeRunRecord } from './run-record.ts';
+import { type ClaimedVm, runMachine } from './run-machine.ts';
+import { makeRunFolder, removeRunFolder, runFolderOf, writeRunRecord } from './run-record.ts';
 import type { VmSettings } from './settings.ts';
 import { type KnownVm, knownVm, unlock } from './unlock.ts';
 
@@ -29,10 +25,6 @@ export interface StartPorts {
   readonly release: ReleaseKeys;
   readonly now: () => Date;
 }
-
-/** How long each part of a start took, in milliseconds, in order. */
-type Phases = readonly { readonly phase: StartPhase; readonly millis: number }[];
-type StartPhase = 'check' | 'lock' | 'release' | 'seal' | 'vtpm' | 'qemu';
 
 /** A VM that runs, as the agent that started it has it. */
 export interface StartedVm {
@@ -150,17 +142,11 @@ async function claimAndStart(ports: StartPorts, options: StartOptions, held: Hel
   }
 }
 
-interface Claimed extends Held {
-  readonly generation: bigint;
-  readonly runFolder: string;
-  readonly record: RunRecord;
-}
-
 /** The release, and the state sealed for the generation that is to run. */
 async function nextGeneration(
   ports: StartPorts,
   options: { readonly uid: number | undefined },
-  claimed: Claimed,
+  claimed: ClaimedVm,
 ): Promise<Result<StartedVm>> {
   const { vm, generation, phases } = claimed;
   const unlocked = await unlock(crypto, vm, ports.release);
@@ -200,112 +186,5 @@ async function nextGeneration(
     });
   } finally {
     wipeGuestState(state);
-  }
-}
-
-interface Running {
-  readonly machine: RunningMachine;
-  readonly nvram: FileHandle;
-  readonly port: Duplex;
-  readonly swtpm: number;
-}
-
-/** swtpm and QEMU, with their secrets through descriptors. */
-async function runMachine(
-  { settings }: StartPorts,
-  { uid }: { readonly uid: number | undefined },
-  { vm, generation, runFolder, record, lock, phases }: Claimed,
-  state: { readonly vtpmStateKey: Secret; readonly diskKeys: ReadonlyMap<string, Secret>; readonly nvram: Uint8Array },
-): Promise<Result<Running>> {
-  const { definition, folder } = vm;
-  const files = new Map<string, FileHandle>();
-  let vtpm: VirtualTpm | undefined;
-  const give = async (): Promise<Result<Running>> => {
-    const variables = await memoryFile(state.nvram);
-    if (!variables.ok) return variables;
-    const nvram = variables.value;
-    files.set(VARIABLES, nvram);
-    const { code } = settings.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'];
-    files.set(CODE, await open(code, 'r'));
-    for (const disk of definition.disks) {
-      const opened = await openDisk(folder, disk);
-      if (!opened.ok) return opened;
-      files.set(disk.name, opened.value);
-    }
-    const started = await withVtpmFolder(folder, generation, (stateDir) =>
-      startVirtualTpm({
-        stateDir,
-        stateKey: state.vtpmStateKey,
-        controlSocket: socketsIn(runFolder).vtpm,
-        ...(uid !== undefined && { uid }),
-        logFile: join(runFolder, 'swtpm.log'),
-        onSpawned: (pid) => writeRunRecord(runFolder, { ...record, swtpm: pid }),
-      }),
-    );
-    if (!started.ok) return started;
-    vtpm = started.value;
-    phases.end('vtpm');
-    const ours = await stillOurs(folder, generation); // the last moment before anything writes to the disks
-    if (!ours.ok) return ours;
-    const launched = await launchQemu({
-      machine: machineOf(definition, runFolder, {
-        lockMemory: definition.security === 'shielded' && (await canLockMemory()),
-      }),
-      runFolder: runPaths(runFolder).machine,
-      descriptors: new Map([...files].map(([id, file]) => [id, file.fd])),
-      secrets: new Map([...state.diskKeys].filter(([name]) => files.has(name))),
-      held: [lock.fd],
-      ...(uid === undefined ? { insecureSameUser: settings.insecureSameUser } : { identity: { uid, gid: uid } }),
-      outlive: true,
-      paused: true,
-    });
-    if (!launched.ok) return launched;
-    const machine = launched.value;
-    const port = await guestPort(socketsIn(runFolder).guest);
-    const resumed = port.ok ? await machine.resume() : port;
-    if (!resumed.ok) await machine.stop({ graceMillis: 0 });
-    if (!port.ok) return port;
-    if (!resumed.ok) return resumed;
-    phases.end('qemu');
-    return ok({ machine, nvram, port: port.value, swtpm: vtpm.pid });
-  };
-  // QEMU has descriptors of its own by now: ours would keep its locks on the images.
-  const closeFiles = async (all: boolean) => {
-    for (const [id, file] of files) if (all || id !== VARIABLES) await file.close();
-  };
-  let given: Result<Running> | undefined;
-  try {
-    given = await give();
-    return given;
-  } finally {
-    await closeFiles(given?.ok !== true);
-    if (given?.ok !== true) await vtpm?.stop();
-  }
-}
-
-/** `qemu-failed`: it has just ended. */
-async function guestPort(path: string): Promise<Result<Duplex, Fault<'qemu-failed'>>> {
-  const port = connect(path);
-  try {
-    await once(port, 'connect');
-    port.on('error', () => {}); // it ends with QEMU
-    return ok(port);
-  } catch (error) {
-    return fail('qemu-failed', `it does not open its guest's port: ${(error as Error).message}`);
-  }
-}
-
-class PhaseClock {
-  readonly #all: { readonly phase: StartPhase; readonly millis: number }[] = [];
-  #since = performance.now();
-
-  get all(): Phases {
-    return this.#all;
-  }
-
-  end(phase: StartPhase): void {
-    const now = performance.now();
-    this.#all.push({ phase, millis: Math.round((now - this.#since) * 10) / 10 });
-    this.#since = now;
   }
 }

@@ -63,7 +63,7 @@ describe.skipIf(labIsMissing())('the document about virtual machines', () => {
         agent = await startAgentProcess(at('host.json'), { SEKIMORI_DATA: at('tenant') });
       else said.push((await run(command)).stdout);
     }
-    expect(said.join('\n')).toMatch(/web {2}running {2}encryption-supported/);
+    expect(said.join('\n')).toMatch(/web +running +encryption-supported/);
     expect(said.join('\n')).toMatch(/serial: +\S+serial\.sock/);
     expect(said.join('\n')).toMatch(/took: +check \d+ ms/);
   });
