@@ -28,4 +28,6 @@ export { Secret } from './secret.ts';
 export * as der from './der.ts';
 export { type DerNode, readDer, readDerPrefix } from './der.ts';
 export { ecdsaFromDer, ecdsaToDer } from './ecdsa.ts';
+export { type JwsFault, signCompactJws, verifyCompactJws } from './compact-jws.ts';
+export { readUncompressedPoint, uncompressedPoint } from './ec-point.ts';
 export { parseSpki, spkiOf } from './spki.ts';

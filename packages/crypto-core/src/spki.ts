@@ -1,8 +1,9 @@
-import { concat, leftPad, u32be } from '@sekimori/bytes';
+import { leftPad, u32be } from '@sekimori/bytes';
 import { type Fault, type Result, fail, ok } from '@sekimori/result';
 import { CURVES, type CurveName, curveWidth } from './algorithms.ts';
 import type { PublicKeySpec } from './crypto.ts';
 import * as der from './der.ts';
+import { uncompressedPoint } from './ec-point.ts';
 
 const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
 /** TPM vendors have marked EKs so; the key inside is the same. RFC 4055 section 4. */
@@ -62,8 +63,7 @@ export function spkiOf(key: KeyParts): Uint8Array<ArrayBuffer> {
   const width = curveWidth(key.curve);
   const [x, y] = [leftPad(key.x, width), leftPad(key.y, width)];
   if (!x || !y) throw new RangeError(`a coordinate is wider than ${key.curve}`);
-  const point = concat(Uint8Array.of(4), x, y);
-  return der.sequence(EC_ALGORITHMS[key.curve], der.bitString(point));
+  return der.sequence(EC_ALGORITHMS[key.curve], der.bitString(uncompressedPoint({ x, y })));
 }
 
 function elementsOf(

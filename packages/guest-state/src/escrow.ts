@@ -1,6 +1,6 @@
-import { concat, lengthPrefixed, utf8 } from '@sekimori/bytes';
+import { lengthPrefixed, utf8 } from '@sekimori/bytes';
 import { bytes, constant, decode, encode, rest, struct, u32, u8 } from '@sekimori/codec';
-import { type Crypto, type EcPublicKey, Secret } from '@sekimori/crypto-core';
+import { type Crypto, type EcPublicKey, readUncompressedPoint, Secret, uncompressedPoint } from '@sekimori/crypto-core';
 import type { Guardian, GuardianKeys } from '@sekimori/key-protector';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 
@@ -31,7 +31,7 @@ const ESCROW = struct('ESCROW')
  */
 export function sealToGuardian(crypto: Crypto, guardian: Guardian, purpose: EscrowPurpose, secret: Secret): Uint8Array {
   const { publicKey, sharedSecret } = crypto.agreeEphemeral(guardian.encryptionKey);
-  const ephemeralKey = pointOf(publicKey);
+  const ephemeralKey = uncompressedPoint(publicKey);
   const key = wrappingKey(crypto, sharedSecret, ephemeralKey, guardian.encryptionKey, purpose);
   const nonce = crypto.random(NONCE_BYTES);
   const sealed = secret.use((plaintext) => crypto.aesGcmSeal(key, nonce, plaintext, guardian.digest));
@@ -52,7 +52,7 @@ export async function openFromGuardian(
   const decoded = decode(ESCROW, escrow);
   if (!decoded.ok) return fail('escrow-malformed', 'not an escrow', { cause: decoded.fault });
   const { ephemeralKey, nonce, sealed } = decoded.value;
-  const ephemeral = publicKeyOf(crypto, ephemeralKey);
+  const ephemeral = readUncompressedPoint(crypto, 'P-256', ephemeralKey);
   if (!ephemeral) return fail('escrow-malformed', 'the ephemeral key is no point of P-256');
   const shared = await keys.agreement.agree(ephemeral);
   const key = wrappingKey(crypto, shared, ephemeralKey, keys.guardian.encryptionKey, purpose);
@@ -71,17 +71,6 @@ function wrappingKey(
   recipient: EcPublicKey,
   { label, context }: EscrowPurpose,
 ): Secret {
-  const info = lengthPrefixed(LABEL, ephemeralKey, pointOf(recipient), utf8(label), context);
+  const info = lengthPrefixed(LABEL, ephemeralKey, uncompressedPoint(recipient), utf8(label), context);
   return crypto.hkdf('sha256', shared, new Uint8Array(0), info, 32);
-}
-
-function pointOf(key: EcPublicKey): Uint8Array {
-  return concat(Uint8Array.of(4), key.x, key.y);
-}
-
-/** Undefined for what is no uncompressed point of the curve: an invalid point never reaches a private key. */
-function publicKeyOf(crypto: Crypto, point: Uint8Array): EcPublicKey | undefined {
-  if (point[0] !== 4) return undefined;
-  const key = crypto.publicKey({ type: 'ec', curve: 'P-256', x: point.slice(1, 33), y: point.slice(33) });
-  return key.ok && key.value.type === 'ec' ? key.value : undefined;
 }

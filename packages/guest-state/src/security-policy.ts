@@ -1,5 +1,5 @@
-import { equal, fromBase64Url, fromUtf8, toBase64Url, utf8 } from '@sekimori/bytes';
-import type { Crypto } from '@sekimori/crypto-core';
+import { equal, utf8 } from '@sekimori/bytes';
+import { type Crypto, signCompactJws, verifyCompactJws } from '@sekimori/crypto-core';
 import type { Guardian, GuardianKeys } from '@sekimori/key-protector';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { parseVmId, type VmId } from './vm-id.ts';
@@ -31,7 +31,6 @@ export type SecurityPolicyFault = Fault<'security-policy-malformed' | 'security-
 
 /** JWS compact serialization (RFC 7515), ES256 by the owner's signing key; `kid` is the owner's fingerprint. */
 export async function signSecurityPolicy(owner: GuardianKeys, policy: SecurityPolicy): Promise<string> {
-  const header = { alg: 'ES256', typ: TYPE, kid: owner.guardian.fingerprint };
   const payload = {
     vmId: policy.vmId,
     level: policy.level,
@@ -39,8 +38,8 @@ export async function signSecurityPolicy(owner: GuardianKeys, policy: SecurityPo
     disks: Object.fromEntries(policy.disks),
   };
   if (!readPolicy(payload)) throw new RangeError('not a security policy');
-  const signed = `${toBase64Url(utf8(JSON.stringify(header)))}.${toBase64Url(utf8(JSON.stringify(payload)))}`;
-  return `${signed}.${toBase64Url(await owner.signing.sign(utf8(signed)))}`;
+  const head = { typ: TYPE, kid: owner.guardian.fingerprint };
+  return signCompactJws(head, payload, (data) => owner.signing.sign(data));
 }
 
 /**
@@ -52,17 +51,16 @@ export function verifySecurityPolicy(
   owner: Guardian,
   jws: string,
 ): Result<SecurityPolicy, SecurityPolicyFault> {
-  const [header, payload, signature, ...others] = jws.length <= MAX_LENGTH ? jws.split('.') : [];
-  const signatureBytes = fromBase64Url(signature ?? '');
-  if (!header || !payload || !signatureBytes || others.length > 0)
-    return fail('security-policy-malformed', 'not a compact JWS');
-  const head = objectIn(header);
-  if (head?.['alg'] !== 'ES256' || head['typ'] !== TYPE || Object.keys(head).length !== 3)
-    return fail('security-policy-malformed', 'the header is not that of a security policy');
-  if (head['kid'] !== owner.fingerprint) return fail('security-policy-owner', 'it names another owner');
-  if (!crypto.verify(owner.signingKey, 'ecdsa-sha256', utf8(`${header}.${payload}`), signatureBytes))
-    return fail('security-policy-owner', "the owner's signature does not hold");
-  const policy = readPolicy(objectIn(payload));
+  const read = verifyCompactJws(crypto, jws, {
+    typ: TYPE,
+    maxLength: MAX_LENGTH,
+    keyOf: (kid) => (kid === owner.fingerprint ? owner.signingKey : undefined),
+  });
+  if (!read.ok) {
+    const isMalformed = read.fault.code === 'jws-malformed';
+    return fail(isMalformed ? 'security-policy-malformed' : 'security-policy-owner', read.fault.detail);
+  }
+  const policy = readPolicy(read.value);
   return policy ? ok(policy) : fail('security-policy-malformed', 'the payload is not a security policy');
 }
 
@@ -76,8 +74,7 @@ export function isPolicyOf(crypto: Crypto, state: { readonly securityPolicy: Uin
   return equal(state.securityPolicy, securityPolicyHash(crypto, jws));
 }
 
-function readPolicy(value: Readonly<Record<string, unknown>> | undefined): SecurityPolicy | undefined {
-  if (!value) return undefined;
+function readPolicy(value: Readonly<Record<string, unknown>>): SecurityPolicy | undefined {
   const { vmId: id, level, secureBoot, disks, ...others } = value;
   const vmId = typeof id === 'string' ? parseVmId(id) : undefined;
   const modes = readDisks(disks);
@@ -97,16 +94,4 @@ function readDisks(value: unknown): ReadonlyMap<string, DiskMode> | undefined {
     disks.set(name, mode);
   }
   return disks;
-}
-
-function objectIn(base64Url: string): Readonly<Record<string, unknown>> | undefined {
-  const bytes = fromBase64Url(base64Url);
-  const text = bytes && fromUtf8(bytes);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
 }

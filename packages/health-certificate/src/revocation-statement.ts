@@ -1,5 +1,5 @@
-import { fromBase64Url, fromUtf8, toBase64Url, toHex, utf8 } from '@sekimori/bytes';
-import type { Crypto, PublicKey, SigningKey } from '@sekimori/crypto-core';
+import { toHex } from '@sekimori/bytes';
+import { type Crypto, type PublicKey, signCompactJws, type SigningKey, verifyCompactJws } from '@sekimori/crypto-core';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { type HostId, parseHostId } from './claims.ts';
 
@@ -43,7 +43,6 @@ export async function signRevocationStatement(
   if (signer.algorithm !== 'ecdsa-sha256') throw new Error('a revocation statement is signed with ES256');
   if (statement.hosts.length > MAX_REVOKED_HOSTS)
     throw new RangeError(`${statement.hosts.length} hosts to revoke; a statement has ${MAX_REVOKED_HOSTS} at most`);
-  const header = { alg: 'ES256', typ: TYPE, kid: keyId(crypto, signer.publicKey) };
   const payload = {
     iss: statement.issuer,
     number: statement.number,
@@ -51,8 +50,8 @@ export async function signRevocationStatement(
     hosts: statement.hosts.map(({ id, before }) => (before ? { id, before: before.toISOString() } : { id })),
     ...(statement.denyIssuedBefore ? { denyIssuedBefore: statement.denyIssuedBefore.toISOString() } : {}),
   };
-  const signed = `${toBase64Url(utf8(JSON.stringify(header)))}.${toBase64Url(utf8(JSON.stringify(payload)))}`;
-  return `${signed}.${toBase64Url(await signer.sign(utf8(signed)))}`;
+  const head = { typ: TYPE, kid: keyId(crypto, signer.publicKey) };
+  return signCompactJws(head, payload, (data) => signer.sign(data));
 }
 
 /**
@@ -64,31 +63,30 @@ export function verifyRevocationStatement(
   jws: string,
   trusted: { readonly signers: readonly PublicKey[]; readonly issuer: string },
 ): Result<RevocationStatement, RevocationFault> {
-  const parts = jws.length <= MAX_LENGTH ? jws.split('.') : [];
-  const [header, payload, signature] = parts;
-  const signatureBytes = fromBase64Url(signature ?? '');
-  if (parts.length !== 3 || !header || !payload || !signatureBytes)
-    return fail('revocations-malformed', 'not a compact JWS');
-  const head = parseObject(header);
-  if (head?.['alg'] !== 'ES256' || head['typ'] !== TYPE || Object.keys(head).length !== 3)
-    return fail('revocations-malformed', 'the header is not that of a revocation statement');
-  const signer = trusted.signers.find((key) => keyId(crypto, key) === head['kid']);
-  if (!signer) return fail('revocations-untrusted', 'signed by a key that is not pinned here');
-  if (!crypto.verify(signer, 'ecdsa-sha256', utf8(`${header}.${payload}`), signatureBytes))
-    return fail('revocations-signature', 'the signature does not hold');
-  const statement = readStatement(parseObject(payload));
+  const read = verifyCompactJws(crypto, jws, {
+    typ: TYPE,
+    maxLength: MAX_LENGTH,
+    keyOf: (kid) => trusted.signers.find((key) => keyId(crypto, key) === kid),
+  });
+  if (!read.ok) return fail(FAULTS[read.fault.code], read.fault.detail);
+  const statement = readStatement(read.value);
   if (!statement) return fail('revocations-malformed', 'the payload is not a revocation statement');
   if (statement.issuer !== trusted.issuer)
     return fail('revocations-issuer', `issued by ${statement.issuer}, not ${trusted.issuer}`);
   return ok(statement);
 }
 
+const FAULTS = {
+  'jws-malformed': 'revocations-malformed',
+  'jws-key': 'revocations-untrusted',
+  'jws-signature': 'revocations-signature',
+} as const;
+
 function keyId(crypto: Crypto, key: PublicKey): string {
   return toHex(crypto.hash('sha256', key.spki));
 }
 
-function readStatement(value: Readonly<Record<string, unknown>> | undefined): RevocationStatement | undefined {
-  if (!value) return undefined;
+function readStatement(value: Readonly<Record<string, unknown>>): RevocationStatement | undefined {
   const { iss, number, at, hosts, denyIssuedBefore, ...others } = value;
   const issuedAt = readTime(at);
   const deny = readTime(denyIssuedBefore);
@@ -124,16 +122,4 @@ function readHost(value: unknown): RevokedHost | undefined {
   if (before === undefined) return { id: hostId };
   const time = readTime(before);
   return time && { id: hostId, before: time };
-}
-
-function parseObject(base64Url: string): Readonly<Record<string, unknown>> | undefined {
-  const bytes = fromBase64Url(base64Url);
-  const text = bytes && fromUtf8(bytes);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
 }

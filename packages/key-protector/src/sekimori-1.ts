@@ -1,5 +1,12 @@
 import { concat, lengthPrefixed, u32be } from '@sekimori/bytes';
-import { type AgreementKey, type Crypto, type EcPublicKey, Secret } from '@sekimori/crypto-core';
+import {
+  type AgreementKey,
+  type Crypto,
+  type EcPublicKey,
+  readUncompressedPoint,
+  Secret,
+  uncompressedPoint,
+} from '@sekimori/crypto-core';
 import type { AlgorithmUse, EncryptedData } from './document.ts';
 import { LABEL } from './labels.ts';
 import type { Profile, WrappingBinding } from './profile.ts';
@@ -51,7 +58,7 @@ export const SEKIMORI_1: Profile<WrappedKey, HkdfUse> = {
 
   wrap: (crypto: Crypto, recipient: EcPublicKey, binding: WrappingBinding, transportKey: Secret) => {
     const { publicKey, sharedSecret } = crypto.agreeEphemeral(recipient);
-    const ephemeralKey = pointOf(publicKey);
+    const ephemeralKey = uncompressedPoint(publicKey);
     const nonce = crypto.random(NONCE_BYTES);
     const key = wrappingKey(crypto, sharedSecret, ephemeralKey, recipient, binding);
     const plaintext = transportKey.use((bytes) => concat(Uint8Array.of(PLAINTEXT_VERSION), bytes));
@@ -64,7 +71,7 @@ export const SEKIMORI_1: Profile<WrappedKey, HkdfUse> = {
   },
 
   unwrap: async (crypto: Crypto, agreement: AgreementKey, binding: WrappingBinding, wrapped: WrappedKey) => {
-    const ephemeral = publicKeyOf(crypto, wrapped.ephemeralKey);
+    const ephemeral = readUncompressedPoint(crypto, 'P-256', wrapped.ephemeralKey);
     if (!ephemeral) return undefined;
     const shared = await agreement.agree(ephemeral);
     const key = wrappingKey(crypto, shared, wrapped.ephemeralKey, agreement.publicKey, binding);
@@ -108,19 +115,8 @@ function wrappingKey(
   recipient: EcPublicKey,
   binding: WrappingBinding,
 ): Secret {
-  const info = lengthPrefixed(LABEL.wrapping, ephemeralKey, pointOf(recipient), u32be(binding.wrappingId));
+  const info = lengthPrefixed(LABEL.wrapping, ephemeralKey, uncompressedPoint(recipient), u32be(binding.wrappingId));
   return crypto.hkdf('sha256', shared, NO_SALT, info, 32);
-}
-
-function pointOf(key: EcPublicKey): Uint8Array<ArrayBuffer> {
-  return concat(Uint8Array.of(4), key.x, key.y);
-}
-
-/** Undefined for what is no uncompressed point of the curve: an invalid point never reaches a private key. */
-function publicKeyOf(crypto: Crypto, point: Uint8Array): EcPublicKey | undefined {
-  if (point[0] !== 4) return undefined;
-  const key = crypto.publicKey({ type: 'ec', curve: 'P-256', x: point.slice(1, 33), y: point.slice(33) });
-  return key.ok && key.value.type === 'ec' ? key.value : undefined;
 }
 
 function parametersOf(use: AlgorithmUse, algorithm: string): XmlContent {

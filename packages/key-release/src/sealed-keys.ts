@@ -1,5 +1,5 @@
 import { concat, leftPad, lengthPrefixed, utf8 } from '@sekimori/bytes';
-import { type Crypto, type EcPublicKey, Secret } from '@sekimori/crypto-core';
+import { type Crypto, type EcPublicKey, readUncompressedPoint, Secret, uncompressedPoint } from '@sekimori/crypto-core';
 import { type Fault, type Result, fail, ok } from '@sekimori/result';
 
 /**
@@ -49,7 +49,7 @@ export function sealKeys(
   const ciphertext = crypto.aesGcmSeal(key, nonce, plaintext, associatedData(binding));
   plaintext.fill(0);
   for (const secret of [sharedSecret, key]) secret.wipe();
-  return concat(pointOf(publicKey), nonce, ciphertext);
+  return concat(uncompressedPoint(publicKey), nonce, ciphertext);
 }
 
 /** `sealed-keys-malformed`: another length, or no point of P-256. */
@@ -57,12 +57,10 @@ export function readSealedKeys(crypto: Crypto, bytes: Uint8Array): Result<Sealed
   if (bytes.length !== SEALED_BYTES)
     return fail('sealed-keys-malformed', `${bytes.length} bytes, must be ${SEALED_BYTES}`);
   const own = Uint8Array.from(bytes);
-  const point = own.subarray(0, POINT_BYTES);
-  const key = crypto.publicKey({ type: 'ec', curve: 'P-256', x: point.slice(1, 33), y: point.slice(33) });
-  if (point[0] !== 4 || !key.ok || key.value.type !== 'ec')
-    return fail('sealed-keys-malformed', 'the ephemeral key is no point of P-256');
+  const ephemeralKey = readUncompressedPoint(crypto, 'P-256', own.subarray(0, POINT_BYTES));
+  if (!ephemeralKey) return fail('sealed-keys-malformed', 'the ephemeral key is no point of P-256');
   return ok({
-    ephemeralKey: key.value,
+    ephemeralKey,
     nonce: own.subarray(POINT_BYTES, POINT_BYTES + NONCE_BYTES),
     ciphertext: own.subarray(POINT_BYTES + NONCE_BYTES),
   });
@@ -110,7 +108,7 @@ function sealingKey(
   ephemeralKey: EcPublicKey,
   healthKey: EcPublicKey,
 ): Secret {
-  const info = lengthPrefixed(LABEL, pointOf(ephemeralKey), pointOf(healthKey));
+  const info = lengthPrefixed(LABEL, uncompressedPoint(ephemeralKey), uncompressedPoint(healthKey));
   return crypto.hkdf('sha256', sharedSecret, NO_SALT, info, 32);
 }
 
@@ -118,8 +116,4 @@ function associatedData(binding: SealedKeysBinding): Uint8Array {
   const digests = [binding.ingressProtector, binding.egressProtector, binding.healthCertificate];
   if (digests.some((digest) => digest.length !== 32)) throw new RangeError('a SHA-256 digest has 32 bytes');
   return concat(...digests);
-}
-
-function pointOf(key: EcPublicKey): Uint8Array {
-  return concat(Uint8Array.of(4), key.x, key.y);
 }
