@@ -103,6 +103,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Of a system call that failed, for example 'ENOENT'. */
 export function codeOf(error: unknown): string | undefined {
   return (error as { code?: string }).code;
 }

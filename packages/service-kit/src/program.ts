@@ -4,5 +4,5 @@ export { type ConfigSource, loadConfig, type LoadedConfig } from './config.ts';
 export { FilePath } from './config-schema.ts';
 export { readJson } from './json.ts';
 export { fileKeyFiles } from './key-files.ts';
-export { privateFolder, readPrivateFile, syncFolder, writePrivateFile } from './private-files.ts';
+export { codeOf, privateFolder, readPrivateFile, syncFolder, writePrivateFile } from './private-files.ts';
 export { complain, type StartFault } from './service.ts';

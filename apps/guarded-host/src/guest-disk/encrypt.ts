@@ -2,11 +2,12 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { toHex } from '@sekimori/bytes';
-import { type Crypto, Secret } from '@sekimori/crypto-core';
-import { SECTOR_BYTES } from '@sekimori/crypto-core/node';
+import type { Crypto, Secret } from '@sekimori/crypto-core';
+import { inspectRawImage } from '@sekimori/qemu';
 import { type Fault, ok, type Result } from '@sekimori/result';
 import { syncFolder } from '@sekimori/service-kit/program';
 import type { Tpm } from '@sekimori/tpm2';
+import { randomSecret } from '../random-secret.ts';
 import { addBootPolicy } from './boot-policies.ts';
 import type { BootPolicy } from './boot-policy.ts';
 import { diskFault, type GuestDiskFault } from './faults.ts';
@@ -14,10 +15,14 @@ import { KEY_BYTES, LUKS_HEADER_BYTES, TPM_TOKEN, VOLUME_KEY_BYTES } from './lay
 import type { GuestDiskVm } from './owner-policy.ts';
 import { pinDisk, pinOf, sealKey, type SealFault } from './seal-key.ts';
 import { writeToken } from './tokens.ts';
-import { encryptInto, formatVolume, readVolumeKey, setTpmSlot, volumeKeyDigest } from './volume.ts';
+import { addTpmSlot, encryptInto, formatVolume, volumeKeyDigest } from './volume.ts';
 
-interface Common {
+export interface EncryptGuestDisk {
   readonly crypto: Crypto;
+  /** A raw image. It stays as it is. */
+  readonly source: string;
+  /** Must not be there. It is larger than the source by `LUKS_HEADER_BYTES`. */
+  readonly target: string;
   /** 32 random bytes, one for all disks of a VM: opens keyslot 0. Escrow it (`sealRecovery`). */
   readonly recoveryKey: Secret;
   readonly vm: GuestDiskVm;
@@ -26,13 +31,6 @@ interface Common {
   /** The VM's, from `withVirtualTpm`. */
   readonly tpm: Tpm;
   readonly ownerAuth: Secret;
-}
-
-export interface EncryptGuestDisk extends Common {
-  /** A raw image. It stays as it is. */
-  readonly source: string;
-  /** Must not be there. It is larger than the source by `LUKS_HEADER_BYTES`. */
-  readonly target: string;
   /** Boots that are approved already. */
   readonly bootPolicies?: readonly BootPolicy[];
 }
@@ -75,8 +73,8 @@ async function encryptTo(
   source: { readonly file: FileHandle; readonly size: number },
   options: EncryptGuestDisk,
 ): Promise<Result<GuestDisk, SealFault | Fault<'boot-policies-full'>>> {
-  const { crypto, recoveryKey, bootPolicies = [] } = options;
-  const [volumeKey, tpmKey] = [randomSecret(crypto, VOLUME_KEY_BYTES), randomSecret(crypto, KEY_BYTES)];
+  const { recoveryKey, bootPolicies = [] } = options;
+  const [volumeKey, tpmKey] = [randomSecret(VOLUME_KEY_BYTES), randomSecret(KEY_BYTES)];
   try {
     const file = await open(partial, 'wx', 0o600);
     try {
@@ -103,36 +101,14 @@ async function encryptTo(
   }
 }
 
-/**
- * Seals a new key for a disk that is encrypted already: its VM has another TPM, or the header lost its token. `guest-disk-key`:
- * the recovery key does not open it; `guest-disk-pinned`: the TPM is bound to another disk of this number.
- */
-export async function sealGuestDisk(
-  options: Common & { readonly file: string },
-): Promise<Result<GuestDisk, SealFault>> {
-  const { crypto, file, recoveryKey } = options;
-  const volumeKey = await readVolumeKey(file, recoveryKey);
-  if (!volumeKey.ok) return volumeKey;
-  const tpmKey = randomSecret(crypto, KEY_BYTES);
-  try {
-    const pinned = await pin(options, volumeKey.value);
-    if (!pinned.ok) return pinned;
-    const enrolled = await enrol(file, tpmKey, options);
-    return enrolled.ok ? pinned : enrolled;
-  } finally {
-    volumeKey.value.wipe();
-    tpmKey.wipe();
-  }
-}
-
-async function enrol(file: string, tpmKey: Secret, options: Common): Promise<Result<void, SealFault>> {
+async function enrol(file: string, tpmKey: Secret, options: EncryptGuestDisk): Promise<Result<void, SealFault>> {
   const token = await sealKey(options, options.vm, options.disk, tpmKey);
   if (!token.ok) return token;
-  const set = await setTpmSlot(file, options.recoveryKey, tpmKey);
+  const set = await addTpmSlot(file, options.recoveryKey, tpmKey);
   return set.ok ? writeToken(file, TPM_TOKEN, token.value) : set;
 }
 
-async function pin(options: Common, volumeKey: Secret): Promise<Result<GuestDisk, SealFault>> {
+async function pin(options: EncryptGuestDisk, volumeKey: Secret): Promise<Result<GuestDisk, SealFault>> {
   const digest = volumeKeyDigest(options.crypto, volumeKey);
   const pinned = await pinDisk(options, options.disk, digest);
   return pinned.ok ? ok({ volumeKeyDigest: digest, nvIndex: pinned.value }) : pinned;
@@ -147,26 +123,13 @@ async function openSource(
   } catch (error) {
     return diskFault('guest-disk-source', (error as Error).message);
   }
-  const refuse = async (detail: string) => {
+  const refuse = async (detail: string, cause?: Fault) => {
     await file.close();
-    return diskFault('guest-disk-source', `${path} ${detail}`);
+    return diskFault('guest-disk-source', detail, cause);
   };
-  const found = await file.stat();
-  if (!found.isFile()) return refuse('is no file');
-  if (found.size === 0 || found.size % SECTOR_BYTES !== 0) return refuse(`has ${found.size} bytes, no whole sectors`);
-  const magic = Buffer.alloc(4);
-  await file.read(magic, 0, 4, 0);
-  return magic.equals(QCOW2)
-    ? refuse("is in format qcow2: 'qemu-img convert -O raw' first")
-    : ok({ file, size: found.size });
-}
-const QCOW2 = Buffer.from('QFI\u{fb}', 'latin1');
-
-function randomSecret(crypto: Crypto, length: number): Secret {
-  const bytes = crypto.random(length);
-  const secret = new Secret(bytes);
-  bytes.fill(0);
-  return secret;
+  if (!(await file.stat()).isFile()) return refuse(`${path} is no file`);
+  const image = await inspectRawImage(path);
+  return image.ok ? ok({ file, size: image.value.size }) : refuse(image.fault.detail, image.fault);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -6,7 +6,7 @@ export {
   verifyBootPolicy,
   writeBootPolicy,
 } from './boot-policy.ts';
-export { encryptGuestDisk, type GuestDisk, sealGuestDisk } from './encrypt.ts';
+export { encryptGuestDisk, type GuestDisk } from './encrypt.ts';
 export { openRecovery, sealRecovery } from './escrow.ts';
 export {
   type GuestMessage,

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { type Crypto, Secret } from '@sekimori/crypto-core';
+import type { Crypto, Secret } from '@sekimori/crypto-core';
 import { encryptSectors, SECTOR_BYTES } from '@sekimori/crypto-core/node';
 import { ok, type Result } from '@sekimori/result';
 import { cryptsetup, keyFile } from './cryptsetup.ts';
@@ -25,48 +25,17 @@ export async function formatVolume(
   return made.ok ? ok(undefined) : made;
 }
 
-/** Puts a key into keyslot 1, in place of the one that is there. */
-export async function setTpmSlot(
+/** Puts a key into keyslot 1. */
+export async function addTpmSlot(
   file: string,
   recoveryKey: Secret,
   key: Secret,
 ): Promise<Result<void, GuestDiskFault>> {
-  const authority = ['--key-file', keyFile(0)];
-  // A keyslot that is empty already is no fault here: adding says what is wrong otherwise.
-  await cryptsetup(['luksKillSlot', ...authority, file, `${TPM_SLOT}`], { keys: [recoveryKey] });
-  const args = ['luksAddKey', ...STRETCHING, ...authority, '--key-slot', `${TPM_SLOT}`, file, keyFile(1)];
-  const added = await cryptsetup(args, { keys: [recoveryKey, key] });
+  const slot = ['--key-file', keyFile(0), '--key-slot', `${TPM_SLOT}`];
+  const added = await cryptsetup(['luksAddKey', ...STRETCHING, ...slot, file, keyFile(1)], {
+    keys: [recoveryKey, key],
+  });
   return added.ok ? ok(undefined) : added;
-}
-
-/** The volume key, as whoever has a key of a keyslot can read it. */
-export async function readVolumeKey(file: string, key: Secret): Promise<Result<Secret, GuestDiskFault>> {
-  const dumped = await cryptsetup(['luksDump', '--dump-volume-key', '--key-file', keyFile(0), file], { keys: [key] });
-  if (!dumped.ok) return dumped;
-  const bytes = keyInDump(dumped.value);
-  dumped.value.fill(0);
-  if (bytes?.length !== VOLUME_KEY_BYTES)
-    return diskFault('guest-disk-malformed', `${file}: the volume key has another length`);
-  const secret = new Secret(bytes);
-  bytes.fill(0);
-  return ok(secret);
-}
-
-/** After 'MK dump:' pairs of hex digits to the end. Never as one string, since strings cannot be wiped. */
-function keyInDump(dump: Uint8Array): Uint8Array | undefined {
-  const mark = Buffer.from(dump.buffer, dump.byteOffset, dump.length).indexOf('MK dump:');
-  if (mark < 0) return undefined;
-  const digits = dump.subarray(mark + 'MK dump:'.length).filter((byte) => digitOf(byte) !== undefined);
-  const bytes = new Uint8Array(digits.length >> 1);
-  for (const at of bytes.keys()) bytes[at] = (digitOf(digits[2 * at]) ?? 0) * 16 + (digitOf(digits[2 * at + 1]) ?? 0);
-  digits.fill(0);
-  return bytes;
-}
-
-function digitOf(byte: number | undefined): number | undefined {
-  if (byte === undefined) return undefined;
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  return byte >= 0x61 && byte <= 0x66 ? byte - 0x61 + 10 : undefined;
 }
 
 export function volumeKeyDigest(crypto: Crypto, volumeKey: Secret): Uint8Array {

@@ -4,11 +4,12 @@ import { utf8 } from '@sekimori/bytes';
 import { randomUuid } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk, fail, ok, type Result } from '@sekimori/result';
-import { writePrivateFile } from '@sekimori/service-kit/program';
+import { codeOf, writePrivateFile } from '@sekimori/service-kit/program';
 import { stringify } from 'yaml';
 import { checkDefinition, policyOf } from './definition/check.ts';
 import { readVmDefinition } from './definition/read.ts';
-import { VM_NAME, type VmDefinition } from './definition/schema.ts';
+import type { VmDefinition } from './definition/schema.ts';
+import { checkName } from './find.ts';
 import { vmPaths } from './folder/layout.ts';
 
 /** What a new VM has of its own; the rest is made up. */
@@ -29,8 +30,8 @@ export async function createVmFrom(
   name: string,
   text: Uint8Array,
 ): Promise<Result<{ readonly folder: string; readonly id: string; readonly definition: VmDefinition }>> {
-  if (!new RegExp(VM_NAME).test(name))
-    return fail('vm-name', 'a VM’s name has letters, digits, dots, hyphens and underscores; at most 63');
+  const named = checkName(name);
+  if (!named.ok) return named;
   const read = readVmDefinition(text, { version: 1, name, id: randomUuid(crypto) });
   if (!read.ok) return read;
   const allowed = checkDefinition(read.value, policyOf(read.value));
@@ -41,7 +42,7 @@ export async function createVmFrom(
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    if ((error as { readonly code?: string }).code !== 'EEXIST') throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
     return fail('vm-exists', `${folder} is there already, and it was not changed`);
   }
   try {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { codeOf } from '@sekimori/service-kit/program';
 import type { VmDisk } from './definition/schema.ts';
 import { diskPath } from './folder/layout.ts';
 import { withPinned } from './folder/pinned.ts';
@@ -29,7 +30,7 @@ export async function openDisk(folder: string, disk: VmDisk): Promise<Result<Fil
       checked(path, await open(path, access | constants.O_NOFOLLOW), constants.S_IFREG),
     );
   } catch (error) {
-    const code = (error as { readonly code?: string }).code;
+    const code = codeOf(error);
     if (code === 'ENOENT') return fail('vm-disk-missing', `there is no ${placeOf(folder, disk)}`);
     if (code === 'ELOOP' || code === 'ENOTDIR')
       return fail('vm-disk-unsafe', `${placeOf(folder, disk)} is behind a link`);

@@ -1,15 +1,21 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, ok, type Result } from '@sekimori/result';
+import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { VM_NAME } from './definition/schema.ts';
 import { vmPaths } from './folder/layout.ts';
 
 const NAME = new RegExp(VM_NAME);
 
+/** `vm-name`: no VM can have it. */
+export function checkName(name: string): Result<void, Fault<'vm-name'>> {
+  if (NAME.test(name)) return ok(undefined);
+  return fail('vm-name', 'a VM’s name has letters, digits, dots, hyphens and underscores; at most 63');
+}
+
 /** The folder of the VM called `name`: the folder's name, below one of `folders`. `vm-name`, `vm-not-found`. */
 export async function findVm(folders: readonly string[], name: string): Promise<Result<string>> {
-  if (!NAME.test(name))
-    return fail('vm-name', 'a VM’s name has letters, digits, dots, hyphens and underscores; at most 63');
+  const allowed = checkName(name);
+  if (!allowed.ok) return allowed;
   for (const parent of folders) if (await holdsVm(join(parent, name))) return ok(join(parent, name));
   return fail('vm-not-found', `there is no VM ${name} in ${folders.join(', ')}`);
 }

@@ -9,7 +9,7 @@ import { reencryptSwtpmState } from '@sekimori/tpm2-device/swtpm';
 import { lockFile } from '../flock.ts';
 import type { VmDisk } from './definition/schema.ts';
 import { withDisk } from './disks.ts';
-import { randomSecret } from './random-secret.ts';
+import { randomSecret } from '../random-secret.ts';
 import { claim, releaseClaim, vmLocked } from './folder/claim.ts';
 import { addGeneration, copyVtpm, keepGenerations, withVtpmFolder } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';

@@ -1,20 +1,19 @@
-import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Secret } from '@sekimori/crypto-core';
 import { launchQemu, type RunningMachine } from '@sekimori/qemu';
-import { fail, type Fault, ok, type Result } from '@sekimori/result';
+import { fail, ok, type Result } from '@sekimori/result';
 import { startVirtualTpm, type VirtualTpm } from '../vtpm/index.ts';
 import { openDisk } from './disks.ts';
 import { stillOurs } from './folder/claim.ts';
 import { withVtpmFolder } from './folder/generations.ts';
 import { CODE, machineOf, socketsIn, VARIABLES } from './machine.ts';
+import { openGuestSocket } from './guest-socket.ts';
 import { canLockMemory, memoryFile } from './memory.ts';
 import type { PhaseClock } from './phases.ts';
 import { type RunRecord, runPaths, writeRunRecord } from './run-record.ts';
-import type { VmSettings } from './settings.ts';
+import { firmwareFor, type VmSettings } from './settings.ts';
 import type { KnownVm } from './unlock.ts';
 
 /** What `runMachine` starts from: a VM that is claimed, with its next generation written. */
@@ -49,8 +48,7 @@ export async function runMachine(
     if (!variables.ok) return variables;
     const nvram = variables.value;
     files.set(VARIABLES, nvram);
-    const { code } = settings.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'];
-    files.set(CODE, await open(code, 'r'));
+    files.set(CODE, await open(firmwareFor(settings, definition.firmware).code, 'r'));
     for (const disk of definition.disks) {
       const opened = await openDisk(folder, disk);
       if (!opened.ok) return opened;
@@ -85,13 +83,14 @@ export async function runMachine(
     });
     if (!launched.ok) return launched;
     const machine = launched.value;
-    const port = await guestPort(socketsIn(runFolder).guest);
-    const resumed = port.ok ? await machine.resume() : port;
-    if (!resumed.ok) await machine.stop({ graceMillis: 0 });
-    if (!port.ok) return port;
-    if (!resumed.ok) return resumed;
+    const port = await openGuestSocket(socketsIn(runFolder).guest);
+    const resumed = port.destroyed ? fail('qemu-failed', "it does not open its guest's port") : await machine.resume();
+    if (!resumed.ok) {
+      await machine.stop({ graceMillis: 0 });
+      return resumed;
+    }
     phases.end('qemu');
-    return ok({ machine, nvram, port: port.value, swtpm: vtpm.pid });
+    return ok({ machine, nvram, port, swtpm: vtpm.pid });
   };
   // QEMU has descriptors of its own by now: ours would keep its locks on the images.
   const closeFiles = async (all: boolean) => {
@@ -104,17 +103,5 @@ export async function runMachine(
   } finally {
     await closeFiles(given?.ok !== true);
     if (given?.ok !== true) await vtpm?.stop();
-  }
-}
-
-/** `qemu-failed`: it has just ended. */
-async function guestPort(path: string): Promise<Result<Duplex, Fault<'qemu-failed'>>> {
-  const port = connect(path);
-  try {
-    await once(port, 'connect');
-    port.on('error', () => {}); // it ends with QEMU
-    return ok(port);
-  } catch (error) {
-    return fail('qemu-failed', `it does not open its guest's port: ${(error as Error).message}`);
   }
 }

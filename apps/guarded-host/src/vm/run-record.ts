@@ -23,7 +23,7 @@ const RunRecord = Type.Object(
   },
   { additionalProperties: false },
 );
-export type RunRecord = Omit<Static<typeof RunRecord>, 'version'>;
+export type RunRecord = Omit<Static<typeof RunRecord>, 'version' | 'vmId'> & { readonly vmId: VmId };
 
 /** The folder of one running VM. Its name follows from the whole id, and is short for the sake of socket paths. */
 export function runFolderOf(runFolder: string, vmId: VmId): string {
@@ -54,14 +54,14 @@ export async function makeRunFolder(folder: string, uid: number | undefined): Pr
 }
 
 export async function writeRunRecord(folder: string, record: RunRecord): Promise<void> {
-  const bytes = new TextEncoder().encode(`${JSON.stringify({ version: 1, ...record })}\n`);
+  const bytes = utf8(`${JSON.stringify({ version: 1, ...record })}\n`);
   expectOk(await writePrivateFile(runPaths(folder).record, bytes, { replace: true }));
 }
 
 /** Those that were running when an agent looked last, with the folder of each. */
 export async function runRecords(
   runFolder: string,
-): Promise<readonly { readonly runFolder: string; readonly record: RunRecord & { readonly vmId: VmId } }[]> {
+): Promise<readonly { readonly runFolder: string; readonly record: RunRecord }[]> {
   const names = await readdir(runFolder).catch(() => []);
   const found = [];
   for (const name of names) {

@@ -10,7 +10,7 @@ import { beat, releaseClaim, stillOurs } from './folder/claim.ts';
 import type { ReleaseKeys } from './keys.ts';
 import { contentOf } from './memory.ts';
 import { endSwtpm } from './processes.ts';
-import type { NvramKeeper } from './reseal.ts';
+import type { NvramKeeper } from './nvram-keeper.ts';
 import { removeRunFolder } from './run-record.ts';
 
 const MAX_NVRAM = 4 * 1024 * 1024;
@@ -31,13 +31,13 @@ export interface RunningVmParts {
   readonly nvram: FileHandle | undefined;
   /** swtpm's process, where it is known. */
   readonly swtpm?: number | undefined;
-  /** Lets go of the storage's lock; QEMU has it too. */
-  readonly unlock?: () => Promise<void>;
+  /** The storage's lock, where this agent took it; QEMU has it too. */
+  readonly lock?: FileHandle;
 }
 
 /**
- * One VM that runs: shows others that it lives, keeps its NVRAM, and ends it where another host has it. `onEnd` is told once, when nothing
- * of it is left.
+ * One VM that runs: shows others that it lives, keeps its NVRAM, and ends it where another host has it. `ended` comes when nothing of it
+ * is left but what its guest told.
  */
 export class RunningVm {
   readonly parts: RunningVmParts;
@@ -125,7 +125,7 @@ export class RunningVm {
   async #letGo(): Promise<void> {
     this.parts.keeper.close();
     await this.parts.nvram?.close();
-    await this.parts.unlock?.();
+    await this.parts.lock?.close();
   }
 
   /**

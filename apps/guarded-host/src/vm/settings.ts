@@ -73,6 +73,11 @@ export const VmSettings = Type.Object(
 );
 export type VmSettings = Static<typeof VmSettings>;
 
+/** The files of the firmware that a VM runs with. */
+export function firmwareFor({ firmware }: VmSettings, { secureBoot }: { readonly secureBoot: boolean }) {
+  return firmware[secureBoot ? 'secureBoot' : 'plain'];
+}
+
 /** With the defaults for what is left out. */
 export function vmSettings(values: Partial<VmSettings>): VmSettings {
   return Value.Default(VmSettings, { ...values }) as VmSettings;

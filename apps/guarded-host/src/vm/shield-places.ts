@@ -2,7 +2,7 @@ import { lstat, realpath, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { utf8 } from '@sekimori/bytes';
 import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
-import { readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
+import { codeOf, readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
 import type { VmDisk } from './definition/schema.ts';
 import { placeOf } from './disks.ts';
 import { vmPaths } from './folder/layout.ts';
@@ -65,7 +65,7 @@ async function inodeOf(path: string): Promise<string | undefined> {
     const found = await lstat(path, { bigint: true });
     return found.isFile() ? `${found.ino}` : NO_FILE;
   } catch (error) {
-    if ((error as { readonly code?: string }).code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

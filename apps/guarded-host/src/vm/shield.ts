@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { utf8 } from '@sekimori/bytes';
 import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import {
@@ -17,7 +18,7 @@ import { createOuterDisk } from '@sekimori/qemu';
 import { expectOk, fail, ok, type Result } from '@sekimori/result';
 import { syncFolder, writePrivateFile } from '@sekimori/service-kit/program';
 import { lockFile } from '../flock.ts';
-import { addBootPolicy, type BootPolicy, encryptGuestDisk, sealRecovery } from '../guest-disk/index.ts';
+import { type BootPolicy, encryptGuestDisk, sealRecovery } from '../guest-disk/index.ts';
 import { type ManufacturedVirtualTpm, manufactureVirtualTpm, withVirtualTpm } from '../vtpm/index.ts';
 import { checkDefinition, policyOf } from './definition/check.ts';
 import type { VmDefinition, VmDisk } from './definition/schema.ts';
@@ -25,7 +26,7 @@ import { claim, type Claimant, releaseClaim } from './folder/claim.ts';
 import { addGeneration, generationsOf } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';
 import { placeOf } from './disks.ts';
-import { randomSecret } from './random-secret.ts';
+import { randomSecret } from '../random-secret.ts';
 import { freePlaces, notePlaced, staged } from './shield-places.ts';
 import { definitionIn } from './unlock.ts';
 
@@ -138,15 +139,12 @@ async function makeParts(options: ShieldOptions, definition: VmDefinition, vmId:
   const { ownerAuth } = vtpm.value;
   const vm = { id: vmId, owner: owner.guardian };
   const encrypted = await withVirtualTpm({ crypto, stateDir, stateKey: vtpmStateKey }, async (tpm) => {
+    const common = { crypto, recoveryKey, vm, tpm, ownerAuth, bootPolicies: bootPolicies.value };
     for (const [number, disk] of guestDisks.entries()) {
       progress?.(`encrypting ${disk.name}`);
       const [source, target] = [sourceOf(options, disk), staged(folder, disk)];
-      const done = await encryptGuestDisk({ crypto, source, target, recoveryKey, vm, disk: number, tpm, ownerAuth });
+      const done = await encryptGuestDisk({ ...common, source, target, disk: number });
       if (!done.ok) return done;
-      for (const bootPolicy of bootPolicies.value) {
-        const added = await addBootPolicy(target, bootPolicy);
-        if (!added.ok) return added;
-      }
     }
     return ok(undefined);
   });
@@ -182,8 +180,8 @@ async function putInPlace(
   await rename(join(paths.shielding, 'recovery'), paths.recovery);
   const { endorsementAuthority, endorsementCertificates: ek } = vtpm;
   const pem = [ek.rsa2048, ek.eccP384, endorsementAuthority].map((der) => writePem('CERTIFICATE', der)).join('');
-  expectOk(await writePrivateFile(paths.vtpmCertificates, new TextEncoder().encode(pem), { replace: true }));
-  expectOk(await writePrivateFile(paths.securityPolicy, new TextEncoder().encode(policyText), { replace: true }));
+  expectOk(await writePrivateFile(paths.vtpmCertificates, utf8(pem), { replace: true }));
+  expectOk(await writePrivateFile(paths.securityPolicy, utf8(policyText), { replace: true }));
   for (const parent of new Set(definition.disks.map((disk) => dirname(placeOf(folder, disk)))))
     await syncFolder(parent);
   await syncFolder(folder);

@@ -1,9 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Duplex } from 'node:stream';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { sealGuestState, type VmId, wipeGuestState } from '@sekimori/guest-state';
-import type { RunningMachine } from '@sekimori/qemu';
 import { fail, ok, type Result } from '@sekimori/result';
 import { lockFile } from '../flock.ts';
 import { allowedHere } from './allowed.ts';
@@ -13,9 +11,10 @@ import { vmPaths } from './folder/layout.ts';
 import type { ReleaseKeys } from './keys.ts';
 import { mayBeSwapped } from './memory.ts';
 import { PhaseClock, type Phases } from './phases.ts';
-import { NvramKeeper } from './reseal.ts';
+import { NvramKeeper } from './nvram-keeper.ts';
 import { type ClaimedVm, runMachine } from './run-machine.ts';
 import { makeRunFolder, removeRunFolder, runFolderOf, writeRunRecord } from './run-record.ts';
+import type { RunningVmParts } from './running-vm.ts';
 import type { VmSettings } from './settings.ts';
 import { type KnownVm, knownVm, unlock } from './unlock.ts';
 
@@ -27,19 +26,7 @@ export interface StartPorts {
 }
 
 /** A VM that runs, as the agent that started it has it. */
-export interface StartedVm {
-  readonly vm: KnownVm;
-  readonly generation: bigint;
-  readonly machine: RunningMachine;
-  readonly runFolder: string;
-  readonly lock: FileHandle;
-  readonly keeper: NvramKeeper;
-  /** The firmware's variables as they are now. */
-  readonly nvram: FileHandle;
-  /** The guest's port. */
-  readonly port: Duplex;
-  /** swtpm's process. */
-  readonly swtpm: number;
+export interface StartedVm extends RunningVmParts {
   /** The generation before the newest was taken, as somebody asked. */
   readonly usedLastKnownGood: boolean;
   readonly traceId?: string;
@@ -66,11 +53,9 @@ export interface StartOptions {
 export async function startVm(ports: StartPorts, options: StartOptions): Promise<Result<StartedVm>> {
   const { folder } = options;
   const phases = new PhaseClock();
-  const known = await knownVm(crypto, folder, options);
-  if (!known.ok) return known;
-  const vm = known.value;
-  const allowed = allowedHere(vm.definition, ports.settings.allow);
-  if (!allowed.ok) return allowed;
+  const judged = await judgedVm(ports.settings, options);
+  if (!judged.ok) return judged;
+  const vm = judged.value;
   if (vm.policy.level === 'shielded' && (await mayBeSwapped()))
     return fail('vm-swap', 'this host may write its memory to a swap device: no shielded VM starts here');
   phases.end('check');
@@ -89,6 +74,14 @@ export async function startVm(ports: StartPorts, options: StartOptions): Promise
       await lock.close();
     }
   }
+}
+
+/** A VM as its folder describes it, where both its owner and this host give what the definition asks. */
+async function judgedVm({ allow }: VmSettings, options: StartOptions): Promise<Result<KnownVm>> {
+  const known = await knownVm(crypto, options.folder, options);
+  if (!known.ok) return known;
+  const allowed = allowedHere(known.value.definition, allow);
+  return allowed.ok ? known : allowed;
 }
 
 interface Held {
@@ -110,14 +103,12 @@ async function claimAndStart(ports: StartPorts, options: StartOptions, held: Hel
   if (!claimed.ok) return claimed;
   const generation = claimed.value;
   // What was read before it was ours may be another host's by now.
-  const known = await knownVm(crypto, held.vm.folder, options);
-  const allowed = known.ok ? allowedHere(known.value.definition, settings.allow) : known;
-  if (!known.ok || !allowed.ok || known.value.vmId !== held.vm.vmId) {
+  const judged = await judgedVm(settings, options);
+  if (!judged.ok || judged.value.vmId !== held.vm.vmId) {
     await releaseClaim(held.vm.folder, generation);
-    if (!known.ok) return known;
-    return allowed.ok ? fail('vm-busy', 'its definition was changed meanwhile') : allowed;
+    return judged.ok ? fail('vm-busy', 'its definition was changed meanwhile') : judged;
   }
-  const vm = known.value;
+  const vm = judged.value;
   phases.end('lock');
   const runFolder = runFolderOf(settings.runFolder, vm.vmId);
   const record = {
@@ -148,43 +139,44 @@ async function nextGeneration(
   options: { readonly uid: number | undefined },
   claimed: ClaimedVm,
 ): Promise<Result<StartedVm>> {
-  const { vm, generation, phases } = claimed;
+  const { vm, generation, runFolder, record, lock, phases } = claimed;
   const unlocked = await unlock(crypto, vm, ports.release);
   if (!unlocked.ok) return unlocked;
   const { state, released } = unlocked.value;
   const { ingress, egress } = released.keys;
   ingress.wipe();
   phases.end('release');
+  const own = { folder: vm.folder, vmId: vm.vmId, generation };
+  const keeper = new NvramKeeper(own, { transportKey: egress, nvram: state.nvram });
+  let runs = false;
   try {
-    const guestState = sealGuestState(crypto, egress, { vmId: vm.vmId, generation }, state);
+    const guestState = sealGuestState(crypto, egress, own, state);
     await withVtpmFolder(vm.folder, vm.pair.generation, (vtpmFrom) =>
       addGeneration(vm.folder, { generation, protector: released.egressProtector, guestState, vtpmFrom }),
     );
     phases.end('seal');
-    const keeper = new NvramKeeper(
-      { folder: vm.folder, vmId: vm.vmId, generation },
-      { transportKey: egress, nvram: state.nvram },
-    );
     const run = await runMachine(ports, options, claimed, state);
     if (!run.ok) {
-      keeper.close();
       await removeGeneration(vm.folder, generation); // the guest has not run: the one before it is still the good one
       return run;
     }
     await keepGenerations(vm.folder, [generation, vm.pair.generation]);
+    runs = true;
     const { traceId } = released;
     return ok({
-      vm,
-      generation,
-      runFolder: claimed.runFolder,
-      lock: claimed.lock,
-      keeper,
+      ...own,
       ...run.value,
+      name: record.name,
+      startedAt: record.startedAt,
+      runFolder,
+      lock,
+      keeper,
       usedLastKnownGood: vm.pair.generation !== vm.newest,
       ...(traceId === undefined ? {} : { traceId }),
       phases: phases.all,
     });
   } finally {
     wipeGuestState(state);
+    if (!runs) keeper.close();
   }
 }

@@ -1,21 +1,20 @@
-import { once } from 'node:events';
 import { open, readdir, rm, stat } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { toHex } from '@sekimori/bytes';
-import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import type { VmId } from '@sekimori/guest-state';
+import { type VmId, VTPM_STATE_KEY_BYTES } from '@sekimori/guest-state';
 import type { GuardianKeys } from '@sekimori/key-protector';
 import { discardQemu, launchQemu } from '@sekimori/qemu';
 import { fail, ok, type Result } from '@sekimori/result';
 import { type BootPolicy, signBootPolicy, talkToGuest } from '../guest-disk/index.ts';
+import { randomSecret } from '../random-secret.ts';
 import { manufactureTrialTpm, startVirtualTpm } from '../vtpm/index.ts';
 import type { VmDefinition } from './definition/schema.ts';
+import { openGuestSocket } from './guest-socket.ts';
 import { CODE, machineOf, socketsIn, VARIABLES } from './machine.ts';
 import { memoryFile } from './memory.ts';
 import { makeRunFolder, runPaths } from './run-record.ts';
-import type { VmSettings } from './settings.ts';
+import { firmwareFor, type VmSettings } from './settings.ts';
 
 const LIMIT_MILLIS = 300_000;
 
@@ -55,7 +54,7 @@ async function bootOnce(
   const runFolder = join(settings.runFolder, `${TRIAL}${process.pid}-${toHex(crypto.random(4))}`);
   await makeRunFolder(runFolder, uid);
   atTheEnd(() => rm(runFolder, { recursive: true, force: true }));
-  const [stateDir, stateKey] = [join(runFolder, 'state'), new Secret(crypto.random(32))];
+  const [stateDir, stateKey] = [join(runFolder, 'state'), randomSecret(VTPM_STATE_KEY_BYTES)];
   const made = await manufactureTrialTpm({ stateDir, stateKey });
   if (!made.ok) return made;
   const { vtpm: controlSocket, guest } = socketsIn(runFolder);
@@ -65,7 +64,7 @@ async function bootOnce(
   atTheEnd(() => vtpm.value.stop());
   const nvram = await memoryFile(trial.nvram);
   if (!nvram.ok) return nvram;
-  const code = await open(settings.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'].code, 'r');
+  const code = await open(firmwareFor(settings, definition.firmware).code, 'r');
   const disk = await open(trial.bootDisk, 'r');
   for (const file of [nvram.value, code, disk]) atTheEnd(() => file.close());
   // Nobody is to look at it from outside, and it talks to nobody.
@@ -85,8 +84,7 @@ async function bootOnce(
   if (!launched.ok) return launched;
   const machine = launched.value;
   atTheEnd(() => machine.stop({ graceMillis: 0 }));
-  const port = connect(guest);
-  await once(port, 'connect');
+  const port = await openGuestSocket(guest);
   const resumed = await machine.resume();
   if (!resumed.ok) return resumed;
   const giveUp = () => void port.destroy();

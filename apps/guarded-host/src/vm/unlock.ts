@@ -19,8 +19,6 @@ import { generationsOf, type Pair, readPair } from './folder/generations.ts';
 import { vmPaths } from './folder/layout.ts';
 import { type ReleaseKeys, type Released, verifiedProtector } from './keys.ts';
 
-const MAX_DEFINITION = 64 * 1024;
-
 /** A VM as its folder describes it, checked as far as that goes without a secret. */
 export interface KnownVm {
   readonly folder: string;
@@ -83,7 +81,7 @@ export async function knownVm(
 
 export async function definitionIn(folder: string): Promise<Result<ReadDefinition>> {
   const file = vmPaths(folder).definition;
-  const bytes = await readPrivateFile(file, { maxBytes: MAX_DEFINITION });
+  const bytes = await readPrivateFile(file);
   if (!bytes.ok) return bytes.fault.code === 'no-such-file' ? fail('vm-not-found', `${folder} holds no VM`) : bytes;
   const read = bytes.value.use(readVmDefinition);
   return read.ok ? read : fail(read.fault.code, `${file}: ${read.fault.detail}`);

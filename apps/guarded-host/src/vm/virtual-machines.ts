@@ -1,5 +1,3 @@
-import { connect } from 'node:net';
-import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VmId } from '@sekimori/guest-state';
@@ -9,31 +7,34 @@ import type { LastRun, StartReport, VmDetails, VmSummary } from './api.ts';
 import { allVms, findVm } from './find.ts';
 import { latestClaim, releaseClaim, stillOurs } from './folder/claim.ts';
 import { generationsOf } from './folder/generations.ts';
+import { openGuestSocket } from './guest-socket.ts';
 import { socketsIn, VARIABLES } from './machine.ts';
 import { type RekeyReport, rekeyVm } from './rekey.ts';
-import { NvramKeeper } from './reseal.ts';
-import { removeRunFolder, runPaths, runRecords } from './run-record.ts';
+import { NvramKeeper } from './nvram-keeper.ts';
+import { removeRunFolder, type RunRecord, runPaths, runRecords } from './run-record.ts';
 import { endSwtpm, usersOfProcesses } from './processes.ts';
-import { RunningVm } from './running-vm.ts';
+import { RunningVm, type RunningVmParts } from './running-vm.ts';
 import { type StartPorts, startVm } from './start.ts';
 import { sweepTrials } from './trial.ts';
 import { definitionIn } from './unlock.ts';
 
+interface Ports extends StartPorts {
+  readonly log: (event: string, detail: object) => void;
+}
+
 /** The VMs of one host. One agent has them; what they need to run on is with QEMU. */
 export class VirtualMachines {
-  readonly #ports: StartPorts & { readonly log: (event: string, detail: object) => void };
+  readonly #ports: Ports;
   readonly #running = new Map<string, RunningVm>();
   /** Names that are being started or stopped. */
   readonly #busy = new Set<string>();
 
-  private constructor(ports: StartPorts & { readonly log: (event: string, detail: object) => void }) {
+  private constructor(ports: Ports) {
     this.#ports = ports;
   }
 
   /** Takes up what an agent before left running, and clears away what has ended meanwhile. */
-  static async open(
-    ports: StartPorts & { readonly log: (event: string, detail: object) => void },
-  ): Promise<VirtualMachines> {
+  static async open(ports: Ports): Promise<VirtualMachines> {
     const machines = new VirtualMachines(ports);
     await sweepTrials(ports.settings.runFolder);
     for (const { runFolder, record } of await runRecords(ports.settings.runFolder))
@@ -88,26 +89,10 @@ export class VirtualMachines {
         reserve: (vmId) => this.#reserve(vmId),
       });
       if (!started.ok) return started;
-      const { vm, generation, machine, runFolder, keeper, port, nvram, swtpm, lock } = started.value;
-      const { usedLastKnownGood, traceId, phases } = started.value;
-      const startedAt = this.#ports.now().toISOString();
-      const { vmId } = vm;
-      const unlock = () => lock.close();
-      this.#keep({
-        name,
-        vmId,
-        folder: vm.folder,
-        generation,
-        startedAt,
-        runFolder,
-        machine,
-        keeper,
-        port,
-        nvram,
-        swtpm,
-        unlock,
-      });
-      const { pid } = machine.process;
+      const { usedLastKnownGood, traceId, phases, ...running } = started.value;
+      this.#keep(running);
+      const { generation } = running;
+      const { pid } = running.machine.process;
       this.#ports.log('started', { vm: name, generation: `${generation}`, pid, traceId, usedLastKnownGood });
       const trace = traceId === undefined ? {} : { traceId };
       return ok({ name, generation: `${generation}`, pid, usedLastKnownGood, ...trace, phases: [...phases] });
@@ -178,7 +163,7 @@ export class VirtualMachines {
     }
   }
 
-  #keep(parts: ConstructorParameters<typeof RunningVm>[0]): void {
+  #keep(parts: RunningVmParts): void {
     const { release, log, settings } = this.#ports;
     const vm = new RunningVm(parts, { release, log, leaseMillis: settings.leaseSeconds * 1000 });
     this.#running.set(parts.name, vm);
@@ -224,7 +209,7 @@ export class VirtualMachines {
     return { name, folder, state: read?.ok ? 'stopped' : 'invalid-definition', ...security };
   }
 
-  async #adopt(runFolder: string, record: Awaited<ReturnType<typeof runRecords>>[number]['record']): Promise<void> {
+  async #adopt(runFolder: string, record: RunRecord): Promise<void> {
     const { name, vmId, folder, uid, startedAt, swtpm } = record;
     const generation = BigInt(record.generation);
     // Storage that does not answer decides nothing yet, and one VM's holds up no other.
@@ -242,9 +227,7 @@ export class VirtualMachines {
       return;
     }
     const machine = adopted.value;
-    const port = connect(socketsIn(runFolder).guest);
-    await once(port, 'connect').catch(() => {});
-    port.on('error', () => {});
+    const port = await openGuestSocket(socketsIn(runFolder).guest);
     this.#uids.set(name, uid);
     const keeper = new NvramKeeper({ folder, vmId, generation });
     const nvram = await nvramOf(machine);

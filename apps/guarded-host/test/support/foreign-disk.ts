@@ -8,7 +8,7 @@ import type { Tpm } from '@sekimori/tpm2';
 import { LUKS_HEADER_BYTES, TPM_TOKEN } from '../../src/guest-disk/layout.ts';
 import { sealKey } from '../../src/guest-disk/seal-key.ts';
 import { writeToken } from '../../src/guest-disk/tokens.ts';
-import { encryptInto, formatVolume, setTpmSlot } from '../../src/guest-disk/volume.ts';
+import { encryptInto, formatVolume, addTpmSlot } from '../../src/guest-disk/volume.ts';
 
 /**
  * What somebody makes who can talk to a VM's TPM, but is not its owner: a disk with a key sealed in it, as good as the real one in
@@ -34,7 +34,7 @@ export async function foreignDisk(parts: {
   expectOk(await formatVolume(target, volumeKey, recoveryKey));
   expectOk(await encryptInto(from, size, to, volumeKey));
   for (const file of [from, to]) await file.close();
-  expectOk(await setTpmSlot(target, recoveryKey, tpmKey));
+  expectOk(await addTpmSlot(target, recoveryKey, tpmKey));
   const owned = { tpm, ownerAuth: new Secret(new Uint8Array(0)) };
   const token = await sealKey(owned, { id: vmId, owner: owner.guardian }, disk, tpmKey);
   expectOk(await writeToken(target, TPM_TOKEN, expectOk(token)));

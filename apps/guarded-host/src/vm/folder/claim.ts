@@ -1,13 +1,13 @@
 import { lstat, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
+import { utf8 } from '@sekimori/bytes';
+import { codeOf, readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
 import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { makeFolder } from './generations.ts';
 import { CLAIMS, HIGHEST, numbered, numberIn } from './layout.ts';
-import { withPinned } from './pinned.ts';
+import { makeFolder, withPinned } from './pinned.ts';
 
 /** Who runs a VM, or ran it last. */
 const ClaimRecord = Type.Object(
@@ -97,7 +97,7 @@ export async function claim(
     const generation = (highest > options.atLeast ? highest : options.atLeast) + 1n;
     if (generation >= HIGHEST) return fail('vm-claims-damaged', `the claims have reached the number ${highest}`);
     const record: Static<typeof ClaimRecord> = { version: 1, ...claimant, at: options.at.toISOString() };
-    const text = new TextEncoder().encode(`${JSON.stringify(record)}\n`);
+    const text = utf8(`${JSON.stringify(record)}\n`);
     // Appears whole, and only where no other did. ENOENT: another was so much faster that it has cleared ours away.
     const written = await writePrivateFile(join(claims, numbered(generation)), text).catch((error: unknown) => {
       if (codeOf(error) !== 'ENOENT') throw error;
@@ -135,7 +135,7 @@ export async function releaseClaim(folder: string, generation: bigint): Promise<
 /** In place of what has the name, never through it. */
 async function put(folder: string, name: string, content: string): Promise<void> {
   await withPinned(folder, [CLAIMS], async (claims) => {
-    expectOk(await writePrivateFile(join(claims, name), new TextEncoder().encode(content), { replace: true }));
+    expectOk(await writePrivateFile(join(claims, name), utf8(content), { replace: true }));
   });
 }
 
@@ -163,8 +163,4 @@ async function removeOld(claims: string, generation: bigint): Promise<void> {
     if (name.startsWith(UNFINISHED) || (number !== undefined && number < generation - 1n))
       await unlink(join(claims, name)).catch(() => {});
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as { readonly code?: string }).code;
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { toHex } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
-import { readPrivateFile, syncFolder, writePrivateFile } from '@sekimori/service-kit/program';
+import { codeOf, readPrivateFile, syncFolder, writePrivateFile } from '@sekimori/service-kit/program';
 import { GENERATIONS, numbered, numberIn } from './layout.ts';
-import { withPinned } from './pinned.ts';
+import { makeFolder, withPinned } from './pinned.ts';
 
 const MAX_PROTECTOR = 1024 * 1024;
 const MAX_GUEST_STATE = 8 * 1024 * 1024;
@@ -119,13 +119,6 @@ export async function copyVtpm(from: string, to: string): Promise<void> {
   }
 }
 
-/** Makes it where there is nothing; what else is there is refused when it is opened. */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
-    if ((error as { readonly code?: string }).code !== 'EEXIST') throw error;
-  });
-}
-
 /** Whoever has the lock may: nobody else is writing one. */
 async function removeUnfinished(path: string): Promise<void> {
   for (const name of await readdir(path))
@@ -133,6 +126,6 @@ async function removeUnfinished(path: string): Promise<void> {
 }
 
 function orNone(error: unknown): string[] {
-  if ((error as { readonly code?: string }).code === 'ENOENT') return [];
+  if (codeOf(error) === 'ENOENT') return [];
   throw error;
 }

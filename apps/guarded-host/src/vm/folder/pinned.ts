@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { codeOf } from '@sekimori/service-kit/program';
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -29,4 +30,11 @@ const HELD = `/proc/${process.pid}/fd/`;
 /** proc(5): what the descriptor is of, whatever it is called by now. */
 function pathOf(handle: FileHandle): string {
   return `${HELD}${handle.fd}`;
+}
+
+/** Makes it where there is nothing; what else is there is refused when it is opened. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  });
 }

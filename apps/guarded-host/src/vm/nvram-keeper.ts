@@ -1,7 +1,7 @@
 import { equal } from '@sekimori/bytes';
 import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { type GuestState, openGuestState, sealGuestState, type VmId } from '@sekimori/guest-state';
+import { openGuestState, sealGuestState, type VmId, wipeGuestState } from '@sekimori/guest-state';
 import { ok, type Result } from '@sekimori/result';
 import { readPair, replaceGuestState } from './folder/generations.ts';
 import type { ReleaseKeys } from './keys.ts';
@@ -36,11 +36,10 @@ export class NvramKeeper {
     if (!opened.ok) return opened;
     const before = opened.value;
     if (!equal(before.nvram, nvram)) {
-      const state: GuestState = { ...before, nvram };
-      await replaceGuestState(folder, generation, sealGuestState(crypto, key.value, { vmId, generation }, state));
+      const state = sealGuestState(crypto, key.value, { vmId, generation }, { ...before, nvram });
+      await replaceGuestState(folder, generation, state);
     }
-    before.vtpmStateKey.wipe();
-    for (const diskKey of before.diskKeys.values()) diskKey.wipe();
+    wipeGuestState(before);
     this.#sealed = digest;
     return ok('kept');
   }
