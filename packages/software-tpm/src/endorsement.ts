@@ -84,9 +84,9 @@ async function certificateIndex(
   if (key.key === undefined || key.key.type === 'keyedhash') throw new Error('an endorsement key has a private part');
   const { privateKey } = key.key.type === 'rsa' ? key.key : key.key.ecKey;
   const { publicKey } = privateKey;
-  const life = { notBefore: at, notAfter: NO_EXPIRY };
   const { der: data } = await issueEndorsementCertificate(crypto, {
-    ...life,
+    notBefore: at,
+    notAfter: NO_EXPIRY,
     publicKey,
     tpm: IDENTITY,
     issuer: vendorCa,
@@ -101,7 +101,7 @@ async function certificateIndex(
   return nvIndexOf(crypto, area, { data });
 }
 
-/** TCG EK Credential Profile: an empty subject, and the TPM named in a critical subject alternative name. */
+/** What the certificates call the TPM. */
 const IDENTITY: TpmIdentity = {
   manufacturer: MANUFACTURER.toString(16).padStart(8, '0'),
   model: 'software-tpm',
