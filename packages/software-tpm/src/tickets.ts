@@ -14,12 +14,18 @@ export function creationTicket(machine: Machine, hierarchy: number, name: Uint8A
   return { tag: TPM_ST_CREATION, hierarchy, digest: digest ?? new Uint8Array(0) } as const;
 }
 
-/** TPMT_TK_VERIFIED. Undefined where no such hierarchy has a proof. One of the NULL hierarchy says nothing. */
+/** TPMT_TK_VERIFIED. Undefined where no such hierarchy has a proof. */
 export function verifiedTicket(machine: Machine, hierarchy: number, digest: Uint8Array, keyName: Uint8Array) {
-  if (hierarchy === TPM_RH.null) return { tag: TPM_ST_VERIFIED, hierarchy, digest: new Uint8Array(0) } as const;
   const made = ticketDigest(machine, hierarchy, TPM_ST_VERIFIED, digest, keyName);
   return made && ({ tag: TPM_ST_VERIFIED, hierarchy, digest: made } as const);
 }
+
+/** What a signature by a key of the NULL hierarchy gives: it proves nothing, and PolicyAuthorize refuses it. */
+export const NULL_VERIFIED_TICKET = {
+  tag: TPM_ST_VERIFIED,
+  hierarchy: TPM_RH.null,
+  digest: new Uint8Array(0),
+} as const;
 
 /** The hash that a Name begins with. */
 export function hashOfName(name: Uint8Array): HashName | undefined {

@@ -684,6 +684,12 @@ export const REFUSALS: readonly RefusalCase[] = [
   refused('PolicyAuthorize without a ticket', 'TPM_RC_VALUE parameter 4', async (tpm) =>
     tpm.outcome('PolicyAuthorize', approve(await tpm.session({ sessionType: 'policy' }), {})),
   ),
+  refused('PolicyAuthorize with the empty ticket of the NULL hierarchy', 'TPM_RC_VALUE parameter 4', async (tpm) =>
+    tpm.outcome(
+      'PolicyAuthorize',
+      approve(await tpm.session({ sessionType: 'policy' }), { checkTicket: { ...NO_TICKET, hierarchy: NULL } }),
+    ),
+  ),
   refused('PolicyAuthorize by no Name', 'TPM_RC_HASH parameter 3', async (tpm) =>
     tpm.outcome('PolicyAuthorize', approve(await tpm.session({ sessionType: 'policy' }), { keySign: DIGEST })),
   ),

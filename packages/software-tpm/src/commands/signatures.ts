@@ -1,10 +1,10 @@
 import { hashLength } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { publicKeyOf } from '@sekimori/tpm2';
+import { publicKeyOf, TPM_RH } from '@sekimori/tpm2';
 import { verifiesDigest } from '../curves.ts';
 import { handler } from '../handler.ts';
 import { inHandle, inParameter, RC } from '../response-codes.ts';
-import { verifiedTicket } from '../tickets.ts';
+import { NULL_VERIFIED_TICKET, verifiedTicket } from '../tickets.ts';
 
 export const signatures = {
   /** Part 3, 20.1. ECDSA alone. */
@@ -18,7 +18,9 @@ export const signatures = {
       const { signatureR: r, signatureS: s, hash } = signature;
       if (digest.length !== hashLength(hash) || !verifiesDigest(key.value, digest, { r, s }))
         return inParameter(2, RC.signature);
-      const validation = verifiedTicket(machine, object.hierarchy, digest, object.name);
+      const { hierarchy, name } = object;
+      const validation =
+        hierarchy === TPM_RH.null ? NULL_VERIFIED_TICKET : verifiedTicket(machine, hierarchy, digest, name);
       return validation ? ok({ response: { validation } }) : inHandle(1, RC.value);
     },
   }),
