@@ -35,7 +35,8 @@ export async function secretFifos(folder: string, secrets: ReadonlyMap<string, S
     remove,
     feed: async (ended) => {
       let gone = false;
-      void ended.then(() => (gone = true));
+      const stop = () => (gone = true);
+      ended.then(stop, stop);
       const each = [...files].map(([id, file]) => feedOne(file, secrets.get(id), () => gone));
       await Promise.all(each);
     },

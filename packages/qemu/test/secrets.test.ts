@@ -42,6 +42,12 @@ describe.skipIf(process.platform !== 'linux')('a FIFO', () => {
     await fifos.remove();
   });
 
+  it('stops waiting when its reader could not be started', async () => {
+    const fifos = await secretFifos(folder, new Map([['a', new Secret(KEY)]]));
+    await fifos.feed(Promise.reject(new Error('no such program')));
+    await fifos.remove();
+  });
+
   it('takes the place of one that an earlier start left', async () => {
     const secrets = new Map([['a', new Secret(new TextEncoder().encode('new'))]]);
     await secretFifos(folder, secrets);
