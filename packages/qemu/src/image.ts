@@ -81,7 +81,7 @@ function sizeOf(info: Result<object, Fault<'qemu-img-failed'>>): Result<number, 
   return Number.isSafeInteger(size) ? ok(Number(size)) : fail('qemu-img-failed', 'its answer has no size');
 }
 
-export interface OuterDiskInfo {
+interface OuterDiskInfo {
   /** What the guest sees, in bytes. */
   readonly size: number;
   /** In bytes. */
@@ -89,7 +89,8 @@ export interface OuterDiskInfo {
   /** For example 'aes-256-xts-plain64'. */
   readonly cipher: string;
   readonly hash: string;
-  readonly activeKeySlots: number;
+  /** Their numbers, of 0 to 7. */
+  readonly activeKeySlots: readonly number[];
   /** The most that it asks for at one place. */
   readonly iterations: number;
 }
@@ -122,10 +123,10 @@ function headerOf(info: object): Omit<OuterDiskInfo, 'size'> | undefined {
   const cipher = ['cipher-alg', 'cipher-mode', 'ivgen-alg'].map((name) => String(field(data, name))).join('-');
   const [hash, payloadOffset, slots] = ['hash-alg', 'payload-offset', 'slots'].map((name) => field(data, name));
   if (typeof hash !== 'string' || typeof payloadOffset !== 'number' || !Array.isArray(slots)) return undefined;
-  const active = slots.filter((slot) => field(slot, 'active') === true);
-  const iterations = [field(data, 'master-key-iters'), ...active.map((slot) => field(slot, 'iters'))];
+  const activeKeySlots = [...slots.keys()].filter((slot) => field(slots[slot], 'active') === true);
+  const iterations = [field(data, 'master-key-iters'), ...activeKeySlots.map((slot) => field(slots[slot], 'iters'))];
   if (!iterations.every((count) => typeof count === 'number')) return undefined;
-  return { payloadOffset, cipher, hash, activeKeySlots: active.length, iterations: Math.max(...iterations) };
+  return { payloadOffset, cipher, hash, activeKeySlots, iterations: Math.max(...iterations) };
 }
 
 const field = (value: unknown, name: string): unknown =>

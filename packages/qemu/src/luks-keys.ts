@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Secret } from '@sekimori/crypto-core';
 import { fail, ok, type Result } from '@sekimori/result';
 import { inspectOuterDisk } from './image.ts';
 import { CRYPTSETUP_LIMIT_MILLIS, type OuterDiskFault } from './luks.ts';
 import { luksPassphrase } from './luks-passphrase.ts';
-import { secretFifos } from './secret-fifos.ts';
+import { withSecretFiles } from './secret-fifos.ts';
 import { type Ran, runProgram } from './tools.ts';
 
 /**
@@ -28,22 +26,19 @@ export async function keepOuterKey(file: string, key: Secret): Promise<Result<vo
   const test = ['open', '--test-passphrase', '--type', 'luks1', '--key-file'];
   const opensSlot = (slot: number) =>
     withKeys([key], ([known]) => [...test, known!, '--key-slot', `${slot}`, '--', resolve(file)]);
-  const own = await firstOf(SLOTS, async (slot) => (await opensSlot(slot)).status === 0);
+  const slots = disk.value.activeKeySlots;
+  const own = await firstOf(slots, async (slot) => (await opensSlot(slot)).status === 0);
   if (own === undefined) return fail('cryptsetup-failed', 'the key opens no slot');
-  if (disk.value.activeKeySlots === 1) return ok(undefined);
   const kill = (known: string, slot: number) => ['luksKillSlot', '--key-file', known, '--', resolve(file), `${slot}`];
-  let said = '';
-  for (const slot of SLOTS.filter((each) => each !== own)) {
+  for (const slot of slots.filter((each) => each !== own)) {
     const killed = await withKeys([key], ([known]) => kill(known!, slot));
-    said = killed.status === 0 ? said : killed.stderr; // a slot that is not in use is refused, too
+    if (killed.status !== 0) return fail('cryptsetup-failed', killed.stderr);
   }
   const after = await inspectOuterDisk(file);
   if (!after.ok) return after;
-  return after.value.activeKeySlots === 1 ? ok(undefined) : fail('cryptsetup-failed', said);
+  const left = after.value.activeKeySlots;
+  return left.length === 1 ? ok(undefined) : fail('cryptsetup-failed', `its key slots now are ${left.join(', ')}`);
 }
-
-/** LUKS1 has eight. */
-const SLOTS = [0, 1, 2, 3, 4, 5, 6, 7] as const;
 
 async function firstOf<T>(all: readonly T[], is: (one: T) => Promise<boolean>): Promise<T | undefined> {
   for (const one of all) if (await is(one)) return one;
@@ -51,18 +46,8 @@ async function firstOf<T>(all: readonly T[], is: (one: T) => Promise<boolean>): 
 }
 
 /** cryptsetup with passphrases in FIFOs, in the order of the keys. Status undefined where it took too long. */
-async function withKeys(keys: readonly Secret[], args: (files: readonly string[]) => readonly string[]): Promise<Ran> {
-  const passphrases = new Map(keys.map((key, index) => [`key${index}`, luksPassphrase(key)]));
-  const folder = await mkdtemp(join(tmpdir(), 'luks-'));
-  try {
-    const fifos = await secretFifos(folder, passphrases);
-    const ran = runProgram('cryptsetup', ['--batch-mode', ...args([...fifos.files.values()])], {
-      timeoutMillis: CRYPTSETUP_LIMIT_MILLIS,
-    });
-    await fifos.feed(ran);
-    return await ran;
-  } finally {
-    for (const passphrase of passphrases.values()) passphrase.wipe();
-    await rm(folder, { recursive: true, force: true });
-  }
+function withKeys(keys: readonly Secret[], args: (files: readonly string[]) => readonly string[]): Promise<Ran> {
+  return withSecretFiles(keys.map(luksPassphrase), (files) =>
+    runProgram('cryptsetup', ['--batch-mode', ...args(files)], { timeoutMillis: CRYPTSETUP_LIMIT_MILLIS }),
+  );
 }

@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, mkdtemp, open, rm, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { type FileHandle, link, open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Secret } from '@sekimori/crypto-core';
 import { fail, type Fault, ok, type Result } from '@sekimori/result';
 import { type ImageFault, inspectOuterDisk, inspectRawImage, openImage } from './image.ts';
 import { luksPassphrase } from './luks-passphrase.ts';
-import { secretFifos } from './secret-fifos.ts';
+import { withSecretFiles } from './secret-fifos.ts';
 import { type Ran, runProgram } from './tools.ts';
 
 /** LUKS1 with a key of 512 bits: header, eight key slots, aligned to 1 MiB. */
 const HEADER_BYTES = 2 * 1024 * 1024;
-const SECTOR = 512;
 const WRONG_PASSPHRASE = 2;
 /** The key has 256 random bits: stretching it would gain nothing, and cost at every start. 1000 is the least there is. */
 const FORMAT = ['luksFormat', '-q', '--type', 'luks1', '--pbkdf-force-iterations', '1000', '--hash', 'sha256'].concat([
@@ -44,23 +42,10 @@ export async function createOuterDisk(options: {
   const image = await openImage(source);
   if (!image.ok) return image;
   try {
-    return await appear(target, raw.value.size, key, (disk) => fill(image.value, disk, key));
+    return await appear(target, image.value, raw.value.size, key);
   } finally {
     await image.value.close();
   }
-}
-
-/** The same without content: what the guest reads before it wrote is random. */
-export async function createBlankOuterDisk(options: {
-  /** What the guest sees, in bytes: whole sectors of 512. */
-  readonly size: number;
-  readonly target: string;
-  readonly key: Secret;
-}): Promise<Result<void, OuterDiskFault>> {
-  const { size, target, key } = options;
-  if (!Number.isSafeInteger(size) || size <= 0 || size % SECTOR !== 0)
-    throw new RangeError(`${size} bytes are not whole sectors`);
-  return appear(target, size, key, async () => ok(undefined));
 }
 
 /** `not-luks` for a file of another format. */
@@ -75,9 +60,9 @@ export async function opensWith(file: string, key: Secret): Promise<Result<boole
 /** Under another name at first, so that what a crash leaves is not taken for a disk. */
 async function appear(
   target: string,
+  source: FileHandle,
   size: number,
   key: Secret,
-  work: (disk: FileHandle) => Promise<Result<void, OuterDiskFault>>,
 ): Promise<Result<void, OuterDiskFault>> {
   const folder = dirname(resolve(target));
   const temporary = join(folder, `.unfinished-${randomBytes(8).toString('hex')}`);
@@ -90,8 +75,8 @@ async function appear(
     if (!made.ok) return made;
     if (made.value.size !== size)
       return fail('cryptsetup-failed', `it left ${made.value.size} bytes for the content, not ${size}`);
-    const worked = await work(disk);
-    if (!worked.ok) return worked;
+    const filled = await fill(source, disk, key);
+    if (!filled.ok) return filled;
     await disk.sync();
     await link(temporary, target); // unlike rename, refuses a name that is taken
   } catch (error) {
@@ -121,21 +106,12 @@ async function cryptsetup(args: readonly string[], file: string, key: Secret): P
 }
 
 async function fill(source: FileHandle, disk: FileHandle, key: Secret): Promise<Result<void, OuterDiskFault>> {
-  const passphrase = luksPassphrase(key);
-  const folder = await mkdtemp(join(tmpdir(), 'luks-'));
-  try {
-    const fifos = await secretFifos(folder, new Map([['disk', passphrase]]));
-    const secret = { 'qom-type': 'secret', id: 'key', file: fifos.files.get('disk') };
-    const target = 'driver=luks,key-secret=key,file.driver=file,file.filename=/proc/self/fd/4';
-    const args = ['convert', '-n', '-f', 'raw', '--object', JSON.stringify(secret), '--target-image-opts'];
-    const ran = runProgram('qemu-img', [...args, '--', '/proc/self/fd/3', target], {
-      descriptors: [source.fd, disk.fd],
-    });
-    await fifos.feed(ran);
-    const { status, stderr } = await ran;
-    return status === 0 ? ok(undefined) : fail('qemu-img-failed', stderr);
-  } finally {
-    passphrase.wipe();
-    await rm(folder, { recursive: true, force: true });
-  }
+  const target = 'driver=luks,key-secret=key,file.driver=file,file.filename=/proc/self/fd/4';
+  const { status, stderr } = await withSecretFiles([luksPassphrase(key)], ([file]) => {
+    const secret = JSON.stringify({ 'qom-type': 'secret', id: 'key', file });
+    const args = ['convert', '-n', '-f', 'raw', '--object', secret, '--target-image-opts'];
+    const descriptors = [source.fd, disk.fd];
+    return runProgram('qemu-img', [...args, '--', '/proc/self/fd/3', target], { descriptors });
+  });
+  return status === 0 ? ok(undefined) : fail('qemu-img-failed', stderr);
 }

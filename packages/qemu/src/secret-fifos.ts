@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '@sekimori/crypto-core';
@@ -41,6 +42,23 @@ export async function secretFifos(folder: string, secrets: ReadonlyMap<string, S
       await Promise.all(each);
     },
   };
+}
+
+/** `work` has a program read the secrets, in their order, from FIFOs that are gone afterwards. The secrets are wiped. */
+export async function withSecretFiles<T>(
+  secrets: readonly Secret[],
+  work: (files: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'luks-'));
+  try {
+    const fifos = await secretFifos(folder, new Map(secrets.map((secret, index) => [`${index}`, secret])));
+    const working = work([...fifos.files.values()]);
+    const [outcome] = await Promise.all([working, fifos.feed(working)]);
+    return outcome;
+  } finally {
+    for (const secret of secrets) secret.wipe();
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function feedOne(path: string, secret: Secret | undefined, gone: () => boolean): Promise<void> {
