@@ -34,9 +34,8 @@ export class Qmp {
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   #next = 1;
-  #greeted: (outcome: Result<string, QmpFault>) => void = () => {};
+  #greeted: (outcome: Result<void, QmpFault>) => void = () => {};
   #end: Failed<Fault<'qmp-closed' | 'qmp-malformed'>> | undefined;
-  #version = '';
   /** Resolves when the connection is over, whoever ended it. */
   readonly closed: Promise<void>;
 
@@ -61,12 +60,11 @@ export class Qmp {
     const qmp = new Qmp(connect({ path }), options);
     const greeted = await qmp.#greeting();
     if (!greeted.ok) return qmp.#refuse(greeted);
-    qmp.#version = greeted.value;
     const ready = await qmp.execute('qmp_capabilities');
     return ready.ok ? ok(qmp) : qmp.#refuse(ready);
   }
 
-  #greeting(): Promise<Result<string, QmpFault>> {
+  #greeting(): Promise<Result<void, QmpFault>> {
     const { timeoutMillis = TIMEOUT_MILLIS } = this.#options;
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#greeted(fail('qmp-timeout', 'QEMU does not greet')), timeoutMillis);
@@ -80,11 +78,6 @@ export class Qmp {
   #refuse(failed: Failed<QmpFault>): Failed<QmpFault> {
     this.close();
     return failed;
-  }
-
-  /** QEMU's, for example '7.2.22'. */
-  get version(): string {
-    return this.#version;
   }
 
   /**
@@ -137,7 +130,7 @@ export class Qmp {
   }
 
   #take(message: QmpMessage): void {
-    if (message.type === 'greeting') return this.#greeted(ok(message.version));
+    if (message.type === 'greeting') return this.#greeted(ok(undefined));
     if (message.type === 'event') {
       for (const listener of this.#listeners) listener(message.event);
       return;

@@ -65,12 +65,6 @@ export class RunningMachine {
     return typeof status === 'string' ? ok(status) : fail('qmp-malformed', 'the answer has no status');
   }
 
-  /** The guest stands still. */
-  async pause(): Promise<Result<void, QmpFault>> {
-    const answer = await this.qmp.execute('stop');
-    return answer.ok ? ok(undefined) : answer;
-  }
-
   /**
    * Where the file behind a descriptor of the machine can be opened, also one without a name: /proc/PID/fd/N. `no-such-descriptor`
    * for an id that QEMU was not started with.
