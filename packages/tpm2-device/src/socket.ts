@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { concat } from '@sekimori/bytes';
 import { MAX_FRAME, type TpmTransport } from '@sekimori/tpm2';
 import { type Exchange, serialTransport, type TransportOptions } from './serial.ts';
@@ -7,6 +8,8 @@ export type SocketAddress = { readonly path: string } | { readonly host: string;
 
 const HEADER_LENGTH = 10;
 const CONNECT_TIMEOUT_MILLIS = 10_000;
+const LISTEN_TIMEOUT_MILLIS = 10_000;
+const LISTEN_POLL_MILLIS = 10;
 
 /** A TPM behind a stream that carries bare commands and responses, as swtpm's data socket does, TCP or UNIX. */
 export async function openTpmSocket(address: SocketAddress, options: TransportOptions = {}): Promise<TpmTransport> {
@@ -29,6 +32,22 @@ export function connected(address: SocketAddress): Promise<Socket> {
       resolve(socket);
     });
   });
+}
+
+/**
+ * Waits until the program that is to listen there does. Rejects when it takes longer than ten seconds, or with what `ended` says: how the
+ * program ended, once it has.
+ */
+export async function untilListening(address: SocketAddress, ended: () => string | undefined): Promise<void> {
+  for (let waited = 0; ; waited += LISTEN_POLL_MILLIS) {
+    const socket = await connected(address).catch(() => undefined);
+    socket?.destroy();
+    if (socket) return;
+    const how = ended();
+    if (how !== undefined) throw new Error(how);
+    if (waited > LISTEN_TIMEOUT_MILLIS) throw new Error('swtpm does not listen');
+    await sleep(LISTEN_POLL_MILLIS);
+  }
 }
 
 interface Waiting {

@@ -1,3 +1,4 @@
+import { concat, u32be } from '@sekimori/bytes';
 import { connected } from './socket.ts';
 
 /** swtpm's control channel: command u32 and payload, answered by a result u32, big-endian; 0 is success. */
@@ -21,19 +22,19 @@ export class SwtpmStateError extends Error {
  * Rejects with a `SwtpmStateError` where the state does not open.
  */
 export async function initializeSwtpm(controlPath: string): Promise<void> {
-  const result = await request(controlPath, CMD_INIT, Uint8Array.of(0, 0, 0, 0));
+  const result = await request(controlPath, frame(CMD_INIT, 0));
   if (result !== 0) throw new SwtpmStateError(`swtpm cannot use its state (0x${result.toString(16)})`);
 }
 
 /** Ends the process. */
 export async function shutDownSwtpm(controlPath: string): Promise<void> {
-  const result = await request(controlPath, CMD_SHUTDOWN, new Uint8Array(0));
+  const result = await request(controlPath, frame(CMD_SHUTDOWN));
   if (result !== 0) throw new Error(`swtpm answered 0x${result.toString(16)} to its shutdown`);
 }
 
 /** The permanent state of a TPM that runs, decrypted: whoever has it has the TPM. The caller wipes it. */
 export async function readSwtpmState(controlPath: string): Promise<Uint8Array> {
-  const answer = await exchange(controlPath, CMD_GET_STATEBLOB, u32s(DECRYPTED, PERMANENT, 0), (held) => {
+  const answer = await exchange(controlPath, frame(CMD_GET_STATEBLOB, DECRYPTED, PERMANENT, 0), (held) => {
     if (held.byteLength < 4 || held.getUint32(0) !== 0) return 4;
     if (held.byteLength < 16) return 16;
     const [total, length] = [held.getUint32(8), held.getUint32(12)];
@@ -47,34 +48,25 @@ export async function readSwtpmState(controlPath: string): Promise<Uint8Array> {
 
 /** Hands a permanent state to a swtpm that was not powered on yet; `initializeSwtpm` then writes it, under this swtpm's own key. */
 export async function writeSwtpmState(controlPath: string, state: Uint8Array): Promise<void> {
-  const head = u32s(0, PERMANENT, state.length);
-  const payload = new Uint8Array(head.length + state.length);
-  payload.set(head);
-  payload.set(state, head.length);
-  const result = await request(controlPath, CMD_SET_STATEBLOB, payload);
-  payload.fill(0);
-  if (result !== 0) throw new SwtpmStateError(`swtpm does not take the state (0x${result.toString(16)})`);
+  const command = concat(frame(CMD_SET_STATEBLOB, 0, PERMANENT, state.length), state);
+  try {
+    const result = await request(controlPath, command);
+    if (result !== 0) throw new SwtpmStateError(`swtpm does not take the state (0x${result.toString(16)})`);
+  } finally {
+    command.fill(0);
+  }
 }
 
-function u32s(...values: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(4 * values.length);
-  const view = new DataView(bytes.buffer);
-  for (const [index, value] of values.entries()) view.setUint32(4 * index, value);
-  return bytes;
-}
+/** A command, or its beginning, of nothing but u32. */
+const frame = (...values: readonly number[]) => concat(...values.map(u32be));
 
-async function request(path: string, command: number, payload: Uint8Array): Promise<number> {
-  const answer = await exchange(path, command, payload, () => 4);
+async function request(path: string, command: Uint8Array): Promise<number> {
+  const answer = await exchange(path, command, () => 4);
   return new DataView(answer.buffer, answer.byteOffset).getUint32(0);
 }
 
 /** One command and its answer. `lengthOf` tells how long that is, as far as what has come says. */
-async function exchange(
-  path: string,
-  command: number,
-  payload: Uint8Array,
-  lengthOf: (held: DataView) => number,
-): Promise<Uint8Array> {
+async function exchange(path: string, command: Uint8Array, lengthOf: (held: DataView) => number): Promise<Uint8Array> {
   const socket = await connected({ path });
   try {
     return await new Promise<Uint8Array>((resolve, reject) => {
@@ -83,9 +75,7 @@ async function exchange(
       socket.on('error', reject);
       socket.on('close', () => reject(new Error('swtpm closed its control channel')));
       socket.on('data', (chunk: Uint8Array) => {
-        const longer = new Uint8Array(held.length + chunk.length);
-        longer.set(held);
-        longer.set(chunk, held.length);
+        const longer = concat(held, chunk);
         for (const old of [held, chunk]) old.fill(0);
         held = longer;
         try {
@@ -95,7 +85,7 @@ async function exchange(
           reject(error);
         }
       });
-      socket.write(Uint8Array.of(0, 0, 0, command, ...payload));
+      socket.write(command);
     });
   } finally {
     socket.destroy();

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { equal } from '@sekimori/bytes';
 import type { Secret } from '@sekimori/crypto-core';
-import { connected } from './socket.ts';
+import { endWithUs } from './end-with-us.ts';
+import { untilListening } from './socket.ts';
 import { sendStateKey, stateKeyArguments } from './state-key.ts';
 import { initializeSwtpm, readSwtpmState, shutDownSwtpm, writeSwtpmState } from './swtpm-control.ts';
 
-const START_TIMEOUT_MILLIS = 10_000;
+const STOP_TIMEOUT_MILLIS = 5_000;
 
 /**
  * The same TPM under another key: its state, which must not be in use, is read and written anew into `target`, an empty folder. In between
@@ -61,28 +62,22 @@ async function withControl<T>(
     ].flat(),
     { cwd: stateDir, env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
   );
-  const ended = once(child, 'exit').catch(() => undefined);
+  endWithUs(child);
+  let how: string | undefined;
+  const ended = once(child, 'exit').then(
+    ([status, signal]) => (how = `swtpm ended with ${signal ?? status}`),
+    (error: Error) => (how = error.message),
+  );
   try {
     sendStateKey(child, stateKey);
-    await listens(control, child);
+    await untilListening({ path: control }, () => how);
     const outcome = await work(control);
     await shutDownSwtpm(control);
-    await ended;
+    await Promise.race([ended, sleep(STOP_TIMEOUT_MILLIS, undefined, { ref: false })]);
     return outcome;
   } finally {
-    if (child.exitCode === null) child.kill('SIGKILL');
+    if (how === undefined) child.kill('SIGKILL');
     await ended;
     await rm(sockets, { recursive: true, force: true });
   }
-}
-
-async function listens(path: string, child: ChildProcess): Promise<void> {
-  for (let waited = 0; waited < START_TIMEOUT_MILLIS; waited += 5) {
-    if (child.exitCode !== null) throw new Error(`swtpm ended with ${child.exitCode}`);
-    const socket = await connected({ path }).catch(() => undefined);
-    socket?.destroy();
-    if (socket) return;
-    await sleep(5);
-  }
-  throw new Error('swtpm does not listen');
 }

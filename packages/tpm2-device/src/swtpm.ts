@@ -9,17 +9,18 @@ import type { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { shutdown, startup, Tpm, type TpmTransport } from '@sekimori/tpm2';
+import { endWithUs } from './end-with-us.ts';
 import type { TransportOptions } from './serial.ts';
-import { connected, openTpmSocket, type SocketAddress } from './socket.ts';
+import { openTpmSocket, type SocketAddress, untilListening } from './socket.ts';
 import { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
 import { initializeSwtpm, shutDownSwtpm, SwtpmStateError } from './swtpm-control.ts';
 
+export { untilListening } from './socket.ts';
 export { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
 export { initializeSwtpm, SwtpmStateError } from './swtpm-control.ts';
 export { reencryptSwtpmState } from './swtpm-reencrypt.ts';
 export { createSwtpmState, type Manufactured, manufactureSwtpm } from './swtpm-setup.ts';
 
-const START_TIMEOUT_MILLIS = 10_000;
 const STOP_TIMEOUT_MILLIS = 5_000;
 /** sun_path of sockaddr_un, its NUL included. */
 const MAX_SOCKET_PATH = 108;
@@ -86,24 +87,6 @@ export async function startSwtpm(options: {
   }
 }
 
-/** Our processes: none outlives us, also when nobody stopped it. One listener, however many TPMs run. */
-const ours = new Set<ChildProcess>();
-let listening = false;
-function endWithUs(child: ChildProcess): void {
-  ours.add(child);
-  if (listening) return;
-  listening = true;
-  process.once('exit', () => {
-    for (const each of ours) each.kill();
-  });
-}
-
-async function accepts(address: SocketAddress): Promise<boolean> {
-  const socket = await connected(address).catch(() => undefined);
-  socket?.destroy();
-  return socket !== undefined;
-}
-
 class RunningSwtpm implements Swtpm {
   readonly address: SocketAddress;
   readonly socketPath: string | undefined;
@@ -112,7 +95,7 @@ class RunningSwtpm implements Swtpm {
   readonly #socketDir: string;
   #open: TpmTransport | undefined;
   #talk = '';
-  #failed: Error | undefined;
+  #ended: string | undefined;
 
   constructor(
     child: ChildProcess,
@@ -127,9 +110,8 @@ class RunningSwtpm implements Swtpm {
     this.#socketDir = socketDir;
     this.socketPath = socketPath;
     endWithUs(child);
-    child.on('error', (error) => {
-      this.#failed = error;
-    });
+    child.on('exit', (status, signal) => (this.#ended ??= `swtpm ended with ${signal ?? status}`));
+    child.on('error', (error) => (this.#ended ??= error.message));
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#talk = (this.#talk + chunk.toString()).slice(-2000);
     });
@@ -140,19 +122,15 @@ class RunningSwtpm implements Swtpm {
   }
 
   async ready(): Promise<void> {
-    for (let waited = 0; ; waited += 10) {
-      if (this.#failed ?? this.#child.exitCode !== null) return this.#giveUp('swtpm did not start');
-      // Both, since swtpm listens on one before it listens on the other.
-      if ((await accepts({ path: this.#controlPath })) && (await accepts(this.address))) break;
-      if (waited > START_TIMEOUT_MILLIS) return this.#giveUp('swtpm does not listen');
-      await sleep(10);
-    }
     try {
+      // Both, since swtpm listens on one before it listens on the other.
+      for (const address of [{ path: this.#controlPath }, this.address])
+        await untilListening(address, () => this.#ended);
       await initializeSwtpm(this.#controlPath);
     } catch (error) {
-      await this.#end();
-      if (error instanceof SwtpmStateError) throw new SwtpmStateError(`${error.message}: ${this.#talk.trim()}`);
-      throw error;
+      this.#child.kill('SIGKILL');
+      const words = [(error as Error).message, this.#talk.trim()].filter((part) => part !== '').join(': ');
+      throw error instanceof SwtpmStateError ? new SwtpmStateError(words) : new Error(words);
     }
     await this.#withTpm(async (tpm) => expectOk(await startup(tpm)));
   }
@@ -180,8 +158,7 @@ class RunningSwtpm implements Swtpm {
   }
 
   async stop(): Promise<void> {
-    ours.delete(this.#child);
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (this.#ended === undefined) {
       const gone = once(this.#child, 'exit');
       // A TPM that cannot be reached any more is ended all the same.
       await this.#withTpm(async (tpm) => void (await shutdown(tpm))).catch(() => {});
@@ -204,19 +181,10 @@ class RunningSwtpm implements Swtpm {
       await transport.close();
     }
   }
-
-  async #end(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    ours.delete(this.#child);
-  }
-
-  async #giveUp(reason: string): Promise<never> {
-    await this.#end();
-    throw new Error(`${reason}: ${this.#failed?.message ?? this.#talk.trim()}`);
-  }
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port of the loopback that nobody has at this moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHex } from '@sekimori/bytes';
@@ -6,12 +7,14 @@ import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { readPublic, Tpm, WELL_KNOWN } from '@sekimori/tpm2';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSwtpmState, reencryptSwtpmState, startSwtpm, swtpmAvailable, SwtpmStateError } from '../src/swtpm.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createSwtpmState, reencryptSwtpmState, startSwtpm, SwtpmStateError } from '../src/swtpm.ts';
+import { writeSwtpmState } from '../src/swtpm-control.ts';
+import { missing } from './programs.ts';
 
 const key = (byte: number) => new Secret(new Uint8Array(32).fill(byte));
 
-describe.skipIf(!swtpmAvailable() && !process.env['CI'])('the state of a swtpm, under another key', () => {
+describe.skipIf(missing('swtpm', 'swtpm_setup'))('the state of a swtpm, under another key', () => {
   let folder: string;
   const [old, fresh] = ['old', 'fresh'] as const;
   beforeAll(async () => {
@@ -52,5 +55,34 @@ describe.skipIf(!swtpmAvailable() && !process.env['CI'])('the state of a swtpm, 
       reencryptSwtpmState({ stateDir: join(folder, old), stateKey: key(3), target, newStateKey: key(2) }),
     ).rejects.toThrow(SwtpmStateError);
     expect(await readdir(target)).not.toContain('tpm2-00.permall');
+  });
+
+  it('is not waited for where swtpm was ended by a signal', async () => {
+    const programs = join(folder, 'programs');
+    await mkdir(programs);
+    await writeFile(join(programs, 'swtpm'), '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
+    vi.stubEnv('PATH', programs);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(
+      reencryptSwtpmState({
+        stateDir: join(folder, old),
+        stateKey: key(1),
+        target: join(folder, 'other'),
+        newStateKey: key(2),
+      }),
+    ).rejects.toThrow('swtpm ended with SIGKILL');
+  });
+
+  it('is handed over whole, however large', async () => {
+    const state = new Uint8Array(1024 * 1024).fill(7);
+    let got = 0;
+    const server = createServer((socket) =>
+      socket.on('data', (chunk) => {
+        got += chunk.length;
+        if (got === 16 + state.length) socket.end(Uint8Array.of(0, 0, 0, 0));
+      }),
+    ).listen(join(folder, 'control'));
+    onTestFinished(() => void server.close());
+    await writeSwtpmState(join(folder, 'control'), state);
   });
 });
