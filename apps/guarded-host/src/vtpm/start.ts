@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { open, readFile, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '@sekimori/crypto-core';
 import { fail, ok, type Result } from '@sekimori/result';
-import { initializeSwtpm, sendStateKey, stateKeyArguments } from '@sekimori/tpm2-device/swtpm';
+import { initializeSwtpm, sendStateKey, stateKeyArguments, untilListening } from '@sekimori/tpm2-device/swtpm';
 import { existingState, giveStateTo, startFault, type VirtualTpmFault } from './state.ts';
 
 /** A virtual TPM that waits for QEMU, or serves it. It ends with QEMU, and does not end with this process. */
@@ -17,7 +15,6 @@ export interface VirtualTpm {
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT_MILLIS = 10_000;
 const STOP_TIMEOUT_MILLIS = 5_000;
 /** sun_path of sockaddr_un, its NUL included. */
 const MAX_SOCKET_PATH = 108;
@@ -48,7 +45,10 @@ export async function startVirtualTpm(options: {
   readonly controlSocket: string;
   readonly uid?: number;
   readonly logFile: string;
-  /** Called when the process is there and swtpm has not started: nobody else ends it when we die before QEMU has come. */
+  /**
+   * Called when the process is there and swtpm has not started: nobody else ends it when we die before QEMU has come. What it throws is
+   * thrown on, with the process ended.
+   */
   readonly onSpawned?: (pid: number) => Promise<void>;
 }): Promise<Result<VirtualTpm, VirtualTpmFault>> {
   const { stateDir, stateKey, controlSocket, uid, logFile, onSpawned } = options;
@@ -80,11 +80,16 @@ export async function startVirtualTpm(options: {
   const running = new RunningVirtualTpm(child);
   await log.close();
   sendStateKey(child, stateKey);
+  child.stdin?.on('error', () => {}); // it ended already: `untilListening` says so
   try {
     if (child.pid !== undefined) await onSpawned?.(child.pid);
-    child.stdin?.on('error', () => {}); // it ended already: `listening` says so
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+  try {
     child.stdin?.end('go\n');
-    await listening(controlSocket, running);
+    await untilListening({ path: controlSocket }, () => running.ended);
     // Only now swtpm reads its state, and says whether the key is right. QEMU initializes it once more.
     await initializeSwtpm(controlSocket);
     return ok(running);
@@ -136,25 +141,5 @@ class RunningVirtualTpm implements VirtualTpm {
     const late = sleep(STOP_TIMEOUT_MILLIS, 'late' as const, { ref: false });
     if ((await Promise.race([this.exited, late])) === 'late') this.#child.kill('SIGKILL');
     await this.exited;
-  }
-}
-
-async function listening(controlSocket: string, running: RunningVirtualTpm): Promise<void> {
-  for (let waited = 0; !(await accepts(controlSocket)); waited += 10) {
-    if (running.ended !== undefined) throw new Error(running.ended);
-    if (waited > START_TIMEOUT_MILLIS) throw new Error('swtpm does not listen');
-    await sleep(10);
-  }
-}
-
-async function accepts(path: string): Promise<boolean> {
-  const socket = connect(path);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }
