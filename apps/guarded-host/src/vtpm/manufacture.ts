@@ -147,14 +147,18 @@ async function takeOwnership(tpm: Tpm): Promise<TpmResult<Secret, Fault<'invalid
   const kept = await makePersistent(tpm, made.value, WELL_KNOWN.storageRootKey);
   await tpm.flush(made.value.handle);
   if (!kept.ok) return kept;
-  const ownerAuth = new Secret(tpm.crypto.random(AUTH_BYTES));
+  const bytes = tpm.crypto.random(AUTH_BYTES);
+  const ownerAuth = new Secret(bytes);
+  bytes.fill(0);
   const nobody = {
     auth: new Secret(new Uint8Array(0)),
     saltTo: { handle: WELL_KNOWN.storageRootKey, publicArea: made.value.publicArea },
   };
   for (const hierarchy of ['lockout', 'owner'] as const) {
     const changed = await changeHierarchyAuth(tpm, hierarchy, nobody, ownerAuth);
-    if (!changed.ok) return changed;
+    if (changed.ok) continue;
+    ownerAuth.wipe();
+    return changed;
   }
   return ok(ownerAuth);
 }
