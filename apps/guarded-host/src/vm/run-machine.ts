@@ -43,6 +43,7 @@ export async function runMachine(
   const { definition, folder } = vm;
   const files = new Map<string, FileHandle>();
   let vtpm: VirtualTpm | undefined;
+  let machine: RunningMachine | undefined;
   const give = async (): Promise<Result<Running>> => {
     const variables = await memoryFile(state.nvram);
     if (!variables.ok) return variables;
@@ -82,13 +83,10 @@ export async function runMachine(
       paused: true,
     });
     if (!launched.ok) return launched;
-    const machine = launched.value;
+    machine = launched.value;
     const port = await openGuestSocket(socketsIn(runFolder).guest);
     const resumed = port.destroyed ? fail('qemu-failed', "it does not open its guest's port") : await machine.resume();
-    if (!resumed.ok) {
-      await machine.stop({ graceMillis: 0 });
-      return resumed;
-    }
+    if (!resumed.ok) return resumed;
     phases.end('qemu');
     return ok({ machine, nvram, port, swtpm: vtpm.pid });
   };
@@ -102,6 +100,9 @@ export async function runMachine(
     return given;
   } finally {
     await closeFiles(given?.ok !== true);
-    if (given?.ok !== true) await vtpm?.stop();
+    if (given?.ok !== true) {
+      await machine?.stop({ graceMillis: 0 });
+      await vtpm?.stop();
+    }
   }
 }

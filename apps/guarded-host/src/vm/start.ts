@@ -148,20 +148,17 @@ async function nextGeneration(
   phases.end('release');
   const own = { folder: vm.folder, vmId: vm.vmId, generation };
   const keeper = new NvramKeeper(own, { transportKey: egress, nvram: state.nvram });
-  let runs = false;
+  let run: Awaited<ReturnType<typeof runMachine>> | undefined;
   try {
     const guestState = sealGuestState(crypto, egress, own, state);
     await withVtpmFolder(vm.folder, vm.pair.generation, (vtpmFrom) =>
       addGeneration(vm.folder, { generation, protector: released.egressProtector, guestState, vtpmFrom }),
     );
     phases.end('seal');
-    const run = await runMachine(ports, options, claimed, state);
-    if (!run.ok) {
-      await removeGeneration(vm.folder, generation); // the guest has not run: the one before it is still the good one
-      return run;
-    }
-    await keepGenerations(vm.folder, [generation, vm.pair.generation]);
-    runs = true;
+    run = await runMachine(ports, options, claimed, state);
+    if (!run.ok) return run;
+    // It runs by now: what cannot be removed goes with the next start.
+    await keepGenerations(vm.folder, [generation, vm.pair.generation]).catch(() => {});
     const { traceId } = released;
     return ok({
       ...own,
@@ -177,6 +174,9 @@ async function nextGeneration(
     });
   } finally {
     wipeGuestState(state);
-    if (!runs) keeper.close();
+    if (!run?.ok) {
+      keeper.close();
+      await removeGeneration(vm.folder, generation); // the guest has not run: the one before it is still the good one
+    }
   }
 }
