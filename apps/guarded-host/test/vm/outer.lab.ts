@@ -6,6 +6,7 @@ import { labIsMissing, tinyGuestImage } from '@sekimori/lab';
 import { opensWith } from '@sekimori/qemu';
 import { expectOk } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { latestClaim } from '../../src/vm/folder/claim.ts';
 import { releaseLocally } from '../../src/vm/keys.ts';
 import type { VmSettings } from '../../src/vm/settings.ts';
 import { knownVm, unlock } from '../../src/vm/unlock.ts';
@@ -66,6 +67,21 @@ describe.skipIf(labIsMissing())('a VM with an outer disk', () => {
     const text = await serialText(sockets!['serial']!, 'NVRAM: 0000000000000003');
     expect(text).toContain('boots, by the disk: 0000000000000003');
     await host.running('tiny')?.ended;
+  });
+
+  it('is as it was where its start breaks off after its next generation was written', async () => {
+    const { folder } = await aShieldedVm(settings, 'breaks', {
+      image: tinyGuestImage({ message: MESSAGE, mode: 'shutdown' }),
+    });
+    const before = await readdir(`${folder}/generations`);
+    const { plain } = settings.firmware;
+    const broken = { ...settings, firmware: { ...settings.firmware, plain: { ...plain, code: '/nowhere' } } };
+    const other = await vmHost(broken);
+    await expect(other.start('breaks')).rejects.toThrow('/nowhere');
+    await other.close();
+    expect(await readdir(`${folder}/generations`)).toEqual(before);
+    expect(await readdir(settings.runFolder)).toEqual([]);
+    expect(await latestClaim(folder)).toMatchObject({ released: true });
   });
 
   it('runs on where no service answers, keeps its NVRAM, and others start again by themselves later', async () => {
