@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { systemClock } from '@sekimori/service-kit/program';
 import { boot } from '@sekimori/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Address, aMachineAt } from '../support/agent-host.ts';
+import { aFolder } from '../support/folders.ts';
 import { startHgs } from '../support/hgs.ts';
 import { BIN, jsonOf, sekimoriHost } from '../support/program.ts';
 
@@ -19,15 +21,19 @@ async function aMachine() {
   return { ...machine, configFile, settings, host };
 }
 
-/** The agent as a process of its own, once it is there. */
-async function runAgent(configFile: string) {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--conditions=@sekimori/source', BIN, 'run', '--config', configFile],
-    { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+/** `sekimori-host run` as a process of its own. */
+function spawnAgent(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const child: ChildProcess = spawn(process.execPath, ['--conditions=@sekimori/source', BIN, 'run', ...args], {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
-  const log = text(child.stderr!);
+  return { child, log: text(child.stderr!) };
+}
+
+/** The same, once it is there. */
+async function runAgent(configFile: string) {
+  const { child, log } = spawnAgent(['--config', configFile]);
   const waited = await sekimoriHost(['wait', '--guarded', '--timeout', '60', '--config', configFile]);
   expect(waited).toMatchObject({ status: 0, stdout: 'guarded\n', stderr: '' });
   return {
@@ -71,6 +77,21 @@ describe('sekimori-host run', () => {
     const after = await host('status', '--json');
     expect(after.status).toBe(0);
     expect(jsonOf(after)).not.toHaveProperty('agent');
+  }, 60_000);
+
+  it('ends with 1, and leaves no socket, where the VMs that run already cannot be taken up', async () => {
+    const folder = await aFolder();
+    const [socket, runFolder] = [join(folder, 'run', 's'), join(folder, 'vms')];
+    await mkdir(runFolder);
+    await writeFile(join(runFolder, 'no-folder'), '');
+    const { child, log } = spawnAgent([], {
+      SEKIMORI_HOST_STATE_FOLDER: join(folder, 'state'),
+      SEKIMORI_HOST_SOCKET: socket,
+      SEKIMORI_HOST_VMS_RUN_FOLDER: runFolder,
+    });
+    expect(await once(child, 'exit')).toEqual([1, null]);
+    expect(await log).toContain('sekimori-host: error: ENOTDIR');
+    await expect(access(socket)).rejects.toThrow('ENOENT');
   }, 60_000);
 
   it('is followed by another one when it was killed, which keeps the certificate', async () => {
