@@ -11,6 +11,7 @@ import type { HostSettings } from '../../src/config.ts';
 import { readRecoveryAnswer } from '../../src/guest-disk/index.ts';
 import { approveBootAction } from '../../src/program/actions/vm/approve-boot.ts';
 import { recoverAction } from '../../src/program/actions/vm/recovery.ts';
+import { shieldAction } from '../../src/program/actions/vm/shield.ts';
 import { createVm } from '../../src/vm/create.ts';
 import { generationPaths, vmPaths } from '../../src/vm/folder/layout.ts';
 import { releaseLocally } from '../../src/vm/keys.ts';
@@ -66,8 +67,8 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('an owner who is asked 
     return () => place.remove();
   });
 
-  const approve = (owner: string) =>
-    approveBootAction(settings, { args: ['db1'], env: {}, options: { owner, bootDisk: at('image') } });
+  const approve = (owner: string, image = 'image') =>
+    approveBootAction(settings, { args: ['db1'], env: {}, options: { owner, bootDisk: at(image) } });
   const recover = (owner: string, out: string, more: { readonly yes?: boolean } = {}) =>
     recoverAction(settings, {
       args: ['db1'],
@@ -108,6 +109,13 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('an owner who is asked 
     const ran = await sekimoriHost(['vm', command, 'db1', ...args, missing, '--json']);
     expect(ran.status).toBe(2);
     expect(jsonOf(ran)).toEqual({ fault: { code: 'usage', detail: `there is no file ${missing}` } });
+  });
+
+  it('is told so of the image to boot and of the variables, before a TPM is made', async () => {
+    const missing = { fault: { code: 'usage', detail: `there is no file ${at('nope')}` } };
+    expect(await approve('alice', 'nope')).toMatchObject(missing);
+    const options = { owner: 'alice', trial: false, nvram: at('nope') };
+    expect(await shieldAction(settings, { args: ['db1'], env: {}, options })).toMatchObject(missing);
   });
 
   it("is asked for the image to boot: that of the folder is the storage's", async () => {

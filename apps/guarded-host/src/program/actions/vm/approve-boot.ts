@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import type { VmId } from '@sekimori/guest-state';
-import { fail, ok, type Result } from '@sekimori/result';
+import { fail, ok } from '@sekimori/result';
 import { writePrivateFile } from '@sekimori/service-kit/program';
 import type { HostSettings } from '../../../config.ts';
 import { lockFile } from '../../../flock.ts';
@@ -13,10 +12,10 @@ import { vmLocked } from '../../../vm/folder/claim.ts';
 import { vmPaths } from '../../../vm/folder/layout.ts';
 import { learnBootPolicy } from '../../../vm/trial.ts';
 import { knownVm } from '../../../vm/unlock.ts';
-import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
+import type { CommandResult, Invocation } from '../../command.ts';
 import type { AddBootPolicyOptions, ApproveBootOptions } from '../../vm.ts';
 import { interruptible } from './interrupt.ts';
-import { bootPolicyGiven } from './files.ts';
+import { bootPolicyGiven, readable, variablesGiven } from './files.ts';
 import { vmOfOwner } from './owner.ts';
 
 export async function approveBootAction(
@@ -33,15 +32,17 @@ export async function approveBootAction(
       'vm-definition-refused',
       `firmware.secureBoot is ${definition.firmware.secureBoot}, and ${policy.secureBoot} in the policy that the owner signed`,
     );
-  const variables = settings.vms.firmware[definition.firmware.secureBoot ? 'secureBoot' : 'plain'].variables;
-  const nvram = Uint8Array.from(await readFile(variables));
+  const bootDisk = await readable('--boot-disk', options.bootDisk);
+  if (!bootDisk.ok) return bootDisk;
+  const nvram = await variablesGiven(settings, definition);
+  if (!nvram.ok) return nvram;
   const learnt = await interruptible((signal) =>
     learnBootPolicy(owner, options.label ?? `approved ${new Date().toISOString()}`, {
       settings: settings.vms,
       definition,
       vmId,
       bootDisk: options.bootDisk,
-      nvram,
+      nvram: nvram.value,
       uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
       signal,
     }),
@@ -77,7 +78,7 @@ async function addTo(
   vmId: VmId,
   definition: VmDefinition,
   bootPolicy: BootPolicy,
-): Promise<Result<Outcome, CommandFault>> {
+): Promise<CommandResult> {
   const lock = await lockFile(vmPaths(folder).lock);
   if (!lock) return vmLocked(folder);
   try {
@@ -95,5 +96,3 @@ async function addTo(
     await lock.close();
   }
 }
-
-type Outcome = CommandResult extends Result<infer T, CommandFault> ? T : never;

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { guardianNamed } from '@sekimori/guardian-files';
 import type { Guardian } from '@sekimori/key-protector';
 import { ok, type Result } from '@sekimori/result';
@@ -14,7 +13,7 @@ import type { CommandFault, CommandResult, Invocation } from '../../command.ts';
 import { PROGRAM } from '../../name.ts';
 import type { ShieldOptions } from '../../vm.ts';
 import { assignments } from './assignments.ts';
-import { bootPolicyGiven } from './files.ts';
+import { bootPolicyGiven, variablesGiven } from './files.ts';
 import { interruptible } from './interrupt.ts';
 import { ownerNamed } from './owner.ts';
 
@@ -38,16 +37,15 @@ export async function shieldAction(
     if (!given.ok) return given;
     bootPolicies.push(given.value);
   }
-  const { secureBoot } = read.value.definition.firmware;
-  const variables = options.nvram ?? settings.vms.firmware[secureBoot ? 'secureBoot' : 'plain'].variables;
-  const nvram = Uint8Array.from(await readFile(variables));
+  const nvram = await variablesGiven(settings, read.value.definition, options.nvram);
+  if (!nvram.ok) return nvram;
   const at = new Date();
   const shielded = await shieldVm({
     folder: folder.value,
     owner: owner.value,
     guardians: guardians.value,
     sources: sources.value,
-    nvram,
+    nvram: nvram.value,
     bootPolicies,
     ...(options.trial && {
       learnBoot: (definition, bootDisk) =>
@@ -57,7 +55,7 @@ export async function shieldAction(
             definition,
             vmId: read.value.vmId,
             bootDisk,
-            nvram,
+            nvram: nvram.value,
             uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
             signal,
           }),
