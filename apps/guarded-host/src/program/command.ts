@@ -1,5 +1,6 @@
 import type { Fault, Result } from '@sekimori/result';
 import { InvalidArgumentError } from 'commander';
+import type { AgentClient } from '../agent/client.ts';
 import type { HostSettings } from '../config.ts';
 import type { ConnectedHost } from '../connect.ts';
 import type { HostFault } from '../faults.ts';
@@ -41,11 +42,11 @@ interface Outcome {
 export type CommandFault = HostFault | (Fault & { readonly hint?: string; readonly exit?: ExitStatus });
 export type CommandResult = Result<Outcome, CommandFault>;
 
-/** What a command needs before it runs: the ports of this host, its settings, or nothing but its options. */
+/** What a command needs before it runs: the ports of this host, its agent, or its settings alone. */
 interface Actions<Options> {
   readonly host: (host: ConnectedHost, invocation: Invocation<Options>) => Promise<CommandResult>;
+  readonly agent: (agent: AgentClient, invocation: Invocation<Options>) => Promise<CommandResult>;
   readonly settings: (settings: HostSettings, invocation: Invocation<Options>) => Promise<CommandResult>;
-  readonly nothing: (invocation: Invocation<Options>) => Promise<CommandResult>;
 }
 export type Need = keyof Actions<object>;
 
@@ -79,8 +80,8 @@ export type HostCommand = { readonly [N in Need]: Definition<N, object> }[Need];
 /**
  * A command. Its module imports nothing heavy, and stands in `commands.ts`.
  *
- *     export const doctor = hostCommand<'nothing', { readonly fix?: boolean }>({
- *       name: 'doctor', summary: 'Find what is missing.', example: `${PROGRAM} doctor`, needs: 'nothing',
+ *     export const doctor = hostCommand<'settings', { readonly only?: string }>({
+ *       name: 'doctor', summary: 'Find what is missing.', example: `${PROGRAM} doctor`, needs: 'settings',
  *       action: async () => (await import('./actions/doctor.ts')).doctorAction,
  *     });
  */

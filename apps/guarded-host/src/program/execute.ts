@@ -2,10 +2,11 @@ import { OutageError } from '@sekimori/client';
 import { FAULTS } from '@sekimori/protocol';
 import { complain } from '@sekimori/service-kit/program';
 import { AgentOutageError } from '../agent/client.ts';
-import { connectHost } from '../connect.ts';
 import { asCallFault, HOST_FAULTS } from '../faults.ts';
 import { VM_FAULTS } from '../vm/faults.ts';
 import { TpmOutageError } from '../tpm-transport.ts';
+import { theAgent } from './actions/vm/agent.ts';
+import { withHost } from './actions/with-host.ts';
 import type { CommandFault, CommandResult, CommonOptions, HostCommand, Invocation } from './command.ts';
 import { EXIT, type ExitStatus } from './exit.ts';
 import { PROGRAM } from './name.ts';
@@ -31,17 +32,13 @@ export async function execute(command: HostCommand, invocation: Invocation): Pro
 }
 
 async function runWithWhatItNeeds(command: HostCommand, invocation: Invocation): Promise<CommandResult> {
-  if (command.needs === 'nothing') return (await command.action())(invocation);
   const settings = await settingsFrom(invocation.options, invocation.env);
   if (!settings.ok) return settings;
   if (command.needs === 'settings') return (await command.action())(settings.value, invocation);
-  const host = await connectHost(settings.value);
-  if (!host.ok) return host;
-  try {
-    return await (await command.action())(host.value, invocation);
-  } finally {
-    await host.value.close();
-  }
+  if (command.needs === 'host')
+    return withHost(settings.value, async (host) => (await command.action())(host, invocation));
+  const agent = await theAgent(settings.value);
+  return agent.ok ? (await command.action())(agent.value, invocation) : agent;
 }
 
 function failed(fault: CommandFault, { json }: CommonOptions): ExitStatus {

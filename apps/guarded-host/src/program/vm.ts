@@ -76,7 +76,7 @@ export interface StartOptions {
   readonly fenced?: boolean;
 }
 
-const start = hostCommand<'settings', StartOptions>({
+const start = hostCommand<'agent', StartOptions>({
   name: 'vm start',
   summary: 'Start a VM: its keys are released to this host, or they are not.',
   example: `${PROGRAM} vm start db1`,
@@ -91,7 +91,7 @@ const start = hostCommand<'settings', StartOptions>({
       about: 'from the generation before the newest, protector, state and vTPM: where the newest was damaged',
     },
   ],
-  needs: 'settings',
+  needs: 'agent',
   action: async () => (await import('./actions/vm/run.ts')).startAction,
 });
 
@@ -99,7 +99,7 @@ export interface StopOptions {
   readonly grace: number;
 }
 
-const stop = hostCommand<'settings', StopOptions>({
+const stop = hostCommand<'agent', StopOptions>({
   name: 'vm stop',
   summary: 'Stop a VM: in order where the guest obeys, else at once.',
   example: `${PROGRAM} vm stop db1 --grace 120`,
@@ -107,33 +107,33 @@ const stop = hostCommand<'settings', StopOptions>({
   options: [
     { flags: '--grace <SECONDS>', about: 'how long the guest may take', default: 60, parse: wholeNumber(0, 3600) },
   ],
-  needs: 'settings',
+  needs: 'agent',
   action: async () => (await import('./actions/vm/run.ts')).stopAction,
 });
 
-const list = hostCommand<'settings'>({
+const list = hostCommand<'agent'>({
   name: 'vm list',
   summary: 'The VMs in the configured folders, and which of them run here.',
   example: `${PROGRAM} vm list --json`,
-  needs: 'settings',
+  needs: 'agent',
   action: async () => (await import('./actions/vm/look.ts')).listAction,
 });
 
-const show = hostCommand<'settings'>({
+const show = hostCommand<'agent'>({
   name: 'vm show',
   summary: 'One VM: state, generation, what its guest reports, sockets.',
   example: `${PROGRAM} vm show db1`,
   arguments: [NAME],
-  needs: 'settings',
+  needs: 'agent',
   action: async () => (await import('./actions/vm/look.ts')).showAction,
 });
 
-const rekey = hostCommand<'settings'>({
+const rekey = hostCommand<'agent'>({
   name: 'vm rekey',
   summary: 'New keys for a stopped VM: transport key, vTPM state, passphrases of outer disks.',
   example: `${PROGRAM} vm rekey db1`,
   arguments: [NAME],
-  needs: 'settings',
+  needs: 'agent',
   action: async () => (await import('./actions/vm/run.ts')).rekeyAction,
 });
 
@@ -182,13 +182,13 @@ export interface RecoveryRequestOptions {
   readonly out: string;
 }
 
-const recoveryRequest = hostCommand<'settings', RecoveryRequestOptions>({
+const recoveryRequest = hostCommand<'agent', RecoveryRequestOptions>({
   name: 'vm recovery-request',
   summary: 'What a guest whose disk stays closed asks its owner. It is public: send it to the owner.',
   example: `${PROGRAM} vm recovery-request db1 --out db1.request`,
   arguments: [NAME],
   options: [{ flags: '--out <FILE>', about: 'where to write it', required: true }],
-  needs: 'settings',
+  needs: 'agent',
   action: async () => (await import('./actions/vm/recovery.ts')).requestAction,
 });
 

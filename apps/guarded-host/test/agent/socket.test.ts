@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
+import { access, chmod } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -10,9 +10,11 @@ import { fail, ok } from '@sekimori/result';
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { AgentOutageError, agentClient, runningAgent } from '../../src/agent/client.ts';
-import { agentRoute } from '../../src/agent/routes.ts';
+import { type AgentRoute, agentRoute } from '../../src/agent/routes.ts';
 import { loadHostConfig } from '../../src/index.ts';
 import { theAgent } from '../../src/program/actions/vm/agent.ts';
+import { requestAction } from '../../src/program/actions/vm/recovery.ts';
+import { vmRoutes } from '../../src/vm/api.ts';
 import { expectOk } from '@sekimori/result';
 import { anAgent } from '../support/agent-host.ts';
 import { fakeTiming } from '../support/fake-timing.ts';
@@ -63,11 +65,11 @@ const ROUTES = [
 ];
 
 /** An agent of a machine without anything, with routes of its own. */
-async function aBareAgent() {
+async function aBareAgent(routes: readonly AgentRoute[] = ROUTES) {
   const folder = await aFolder();
   const env = { SEKIMORI_HOST_STATE_FOLDER: join(folder, 'state'), SEKIMORI_HOST_SOCKET: join(folder, 'run', 's') };
   const settings = expectOk(await loadHostConfig({ env }));
-  return { settings, ...(await anAgent(settings, fakeTiming(), { routes: ROUTES })) };
+  return { settings, ...(await anAgent(settings, fakeTiming(), { routes })) };
 }
 
 interface Answer {
@@ -202,6 +204,14 @@ describe('the agent that runs', () => {
     } finally {
       if (asRoot) process.seteuid!(0);
     }
+  });
+
+  it('writes no file of an answer that is none', async () => {
+    const out = join(await aFolder(), 'request');
+    const { client } = await aBareAgent([agentRoute(vmRoutes.recoveryRequest, async () => ok({ request: '*' }))]);
+    const asked = await requestAction(client, { args: ['db1'], env: {}, options: { out } });
+    expect(asked).toMatchObject({ fault: { code: 'service-unexpected' } });
+    await expect(access(out)).rejects.toThrow('ENOENT');
   });
 
   it('is told from one that cannot be asked', async () => {

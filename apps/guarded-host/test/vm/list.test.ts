@@ -20,8 +20,8 @@ it('tells a VM whose definition cannot be read from one that its owner has not s
     SEKIMORI_HOST_SOCKET: join(place.folder, 'agent', 's'),
   };
   const settings = { ...expectOk(await loadHostConfig({ env })), vms };
-  await anAgent(settings, fakeTiming(), { routes: vmAgentRoutes(vmHost(vms)) });
-  expect(expectOk(await listAction(settings)).lines).toEqual([]);
+  const { client } = await anAgent(settings, fakeTiming(), { routes: vmAgentRoutes(vmHost(vms)) });
+  expect(expectOk(await listAction(client)).lines).toEqual([]);
 
   const folders: string[] = [];
   for (const name of ['db1', 'web']) {
@@ -35,7 +35,7 @@ it('tells a VM whose definition cannot be read from one that its owner has not s
   }
   const [db1 = '', web = ''] = folders;
   await writeFile(vmPaths(web).definition, 'nothing: of a VM\n');
-  const listed = expectOk(await listAction(settings));
+  const listed = expectOk(await listAction(client));
   expect(listed.document).toEqual({
     vms: [
       { name: 'db1', folder: db1, state: 'not-shielded', security: 'encryption-supported' },

@@ -1,14 +1,11 @@
 import { ok } from '@sekimori/result';
-import type { HostSettings } from '../../../config.ts';
+import type { AgentClient } from '../../../agent/client.ts';
 import { vmRoutes } from '../../../vm/api.ts';
 import type { CommandResult, Invocation } from '../../command.ts';
 import { columns, table } from '../../table.ts';
-import { theAgent } from './agent.ts';
 
-export async function listAction(settings: HostSettings): Promise<CommandResult> {
-  const agent = await theAgent(settings);
-  if (!agent.ok) return agent;
-  const listed = await agent.value.call(vmRoutes.list);
+export async function listAction(agent: AgentClient): Promise<CommandResult> {
+  const listed = await agent.call(vmRoutes.list);
   if (!listed.ok) return listed;
   const rows = listed.value.vms.map(({ name, state, security, host, folder }) => [
     name,
@@ -22,10 +19,8 @@ export async function listAction(settings: HostSettings): Promise<CommandResult>
   });
 }
 
-export async function showAction(settings: HostSettings, { args: [name = ''] }: Invocation): Promise<CommandResult> {
-  const agent = await theAgent(settings);
-  if (!agent.ok) return agent;
-  const shown = await agent.value.call(vmRoutes.show, { params: { name } });
+export async function showAction(agent: AgentClient, { args: [name = ''] }: Invocation): Promise<CommandResult> {
+  const shown = await agent.call(vmRoutes.show, { params: { name } });
   if (!shown.ok) return shown;
   const { state, host, security, folder, id, generation, startedAt, pid, guest, lastRun, sockets } = shown.value;
   return ok({

@@ -3,7 +3,9 @@ import { fromBase64Url, toBase64Url, toHex } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { ok } from '@sekimori/result';
 import { writePrivateFile } from '@sekimori/service-kit/program';
+import type { AgentClient } from '../../../agent/client.ts';
 import type { HostSettings } from '../../../config.ts';
+import { hostFault } from '../../../faults.ts';
 import { answerRecovery, openRecovery, openRecoveryRequest, signBootPolicy } from '../../../guest-disk/index.ts';
 import { vmRoutes } from '../../../vm/api.ts';
 import { vmPaths } from '../../../vm/folder/layout.ts';
@@ -15,14 +17,14 @@ import { fileGiven } from './files.ts';
 import { vmOfOwner } from './owner.ts';
 
 export async function requestAction(
-  settings: HostSettings,
+  agent: AgentClient,
   { args: [name = ''], options: { out } }: Invocation<RecoveryRequestOptions>,
 ): Promise<CommandResult> {
-  const agent = await theAgent(settings);
-  if (!agent.ok) return agent;
-  const asked = await agent.value.call(vmRoutes.recoveryRequest, { params: { name } });
+  const asked = await agent.call(vmRoutes.recoveryRequest, { params: { name } });
   if (!asked.ok) return asked;
-  const written = await writePrivateFile(out, fromBase64Url(asked.value.request) ?? new Uint8Array(0));
+  const request = fromBase64Url(asked.value.request);
+  if (!request) return hostFault('service-unexpected', 'the answer of the agent is not base64url');
+  const written = await writePrivateFile(out, request);
   if (!written.ok) return written;
   return ok({
     document: { name, file: out },
@@ -77,7 +79,7 @@ export async function answerAction(
   settings: HostSettings,
   { args: [name = ''], options: { file } }: Invocation<RecoveryAnswerOptions>,
 ): Promise<CommandResult> {
-  const answer = await fileGiven('--file', file);
+  const answer = await fileGiven('--file', file); // first: that it is missing is told without an agent too
   if (!answer.ok) return answer;
   const agent = await theAgent(settings);
   if (!agent.ok) return agent;

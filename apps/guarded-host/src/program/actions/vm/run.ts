@@ -1,19 +1,16 @@
 import { ok } from '@sekimori/result';
-import type { HostSettings } from '../../../config.ts';
+import type { AgentClient } from '../../../agent/client.ts';
 import { vmRoutes } from '../../../vm/api.ts';
 import type { CommandResult, Invocation } from '../../command.ts';
 import { table } from '../../table.ts';
 import type { StartOptions, StopOptions } from '../../vm.ts';
-import { theAgent } from './agent.ts';
 
 export async function startAction(
-  settings: HostSettings,
+  agent: AgentClient,
   { args: [name = ''], options: { fenced, lastKnownGood } }: Invocation<StartOptions>,
 ): Promise<CommandResult> {
-  const agent = await theAgent(settings);
-  if (!agent.ok) return agent;
   const body = { ...(fenced && { fenced }), ...(lastKnownGood && { lastKnownGood }) };
-  const started = await agent.value.call(vmRoutes.start, { params: { name }, body });
+  const started = await agent.call(vmRoutes.start, { params: { name }, body });
   if (!started.ok) return started;
   const { generation, pid, phases, usedLastKnownGood, traceId } = started.value;
   return ok({
@@ -30,19 +27,15 @@ export async function startAction(
 }
 
 export async function stopAction(
-  settings: HostSettings,
+  agent: AgentClient,
   { args: [name = ''], options: { grace } }: Invocation<StopOptions>,
 ): Promise<CommandResult> {
-  const agent = await theAgent(settings);
-  if (!agent.ok) return agent;
-  const stopped = await agent.value.call(vmRoutes.stop, { params: { name }, body: { graceSeconds: grace } });
+  const stopped = await agent.call(vmRoutes.stop, { params: { name }, body: { graceSeconds: grace } });
   return stopped.ok ? ok({ document: { name, ...stopped.value }, lines: [`${name}: ${stopped.value.how}`] }) : stopped;
 }
 
-export async function rekeyAction(settings: HostSettings, { args: [name = ''] }: Invocation): Promise<CommandResult> {
-  const agent = await theAgent(settings);
-  if (!agent.ok) return agent;
-  const done = await agent.value.call(vmRoutes.rekey, { params: { name }, body: {} });
+export async function rekeyAction(agent: AgentClient, { args: [name = ''] }: Invocation): Promise<CommandResult> {
+  const done = await agent.call(vmRoutes.rekey, { params: { name }, body: {} });
   if (!done.ok) return done;
   const { generation, disks } = done.value;
   const what = ['transport key', 'vTPM state', ...disks.map((disk) => `disk ${disk}`)];
