@@ -3,7 +3,7 @@ import { describeFault, fail, ok, type Result } from '@sekimori/result';
 import type { Logger } from '@sekimori/service-kit/daemon';
 import { privateFolder, type StartFault, systemClock } from '@sekimori/service-kit/program';
 import type { HostSettings } from '../config.ts';
-import { connectHost } from '../connect.ts';
+import { type ConnectedHost, connectHost } from '../connect.ts';
 import { type HostFault, hostFault } from '../faults.ts';
 import { lockFile } from '../flock.ts';
 import { reportOf } from '../report.ts';
@@ -54,7 +54,6 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
       return connected;
     }
     const host = connected.value;
-    const stopping = new AbortController();
     const closers: { readonly name: string; readonly close: () => Promise<void> }[] = [];
     const isLocal = settings.mode === 'local';
     const renewal = new Renewal({ ports: () => host.attesting(), logger, timing });
@@ -62,9 +61,7 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
       host,
       clock: timing.clock,
       logger,
-      signal: stopping.signal,
       ports: () => host.deps(),
-      attest: () => renewal.attestNow(),
       onStop: (name, close) => void closers.push({ name, close }),
     };
     const startedAt = timing.clock.now().toISOString();
@@ -76,7 +73,7 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
       ...(!isLocal && { nextAttestation: renewal.next.toISOString() }),
       failuresInARow: renewal.failuresInARow,
     });
-    const server = agentServer([...ownRoutes(renewal, self), ...(options.routes ?? [])], context);
+    const server = agentServer([...ownRoutes(host, renewal, self), ...(options.routes ?? [])], logger);
     const listening = await listenOn(server, socket);
     if (!listening.ok) {
       await host.close();
@@ -88,7 +85,6 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
     return ok({
       context,
       async close() {
-        stopping.abort();
         await closeServer(server);
         for (const { name, close } of closers.toReversed())
           await close().catch((error: unknown) => logger.error({ resource: name, err: error }, 'could not close'));
@@ -105,16 +101,16 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
   }
 }
 
-function ownRoutes(renewal: Renewal, self: () => AgentReport): readonly AgentRoute[] {
+function ownRoutes(host: ConnectedHost, renewal: Renewal, self: () => AgentReport): readonly AgentRoute[] {
   return [
     agentRoute(agentRoutes.agent, async () => ok(self())),
     agentRoute(agentRoutes.guarded, async () => ok({ isHostGuarded: renewal.current !== undefined })),
-    agentRoute(agentRoutes.status, async ({ context }) => {
-      const report = await reportOf(context.host);
+    agentRoute(agentRoutes.status, async () => {
+      const report = await reportOf(host);
       return report.ok ? ok({ ...report.value, agent: self() }) : report;
     }),
-    agentRoute(agentRoutes.attest, async ({ context }) => {
-      const attested = await context.attest();
+    agentRoute(agentRoutes.attest, async () => {
+      const attested = await renewal.attestNow();
       return attested.ok ? ok(attestedReply(attested.value)) : attested;
     }),
   ];

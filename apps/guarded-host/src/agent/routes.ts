@@ -5,19 +5,14 @@ import type { Clock, StartFault } from '@sekimori/service-kit/program';
 import type { ConnectedHost } from '../connect.ts';
 import type { HostDeps } from '../deps.ts';
 import type { HostFault } from '../faults.ts';
-import type { ServiceHealth } from '../in-order.ts';
 
-/** What the handlers of an agent work with: the running host. */
+/** What is kept with an agent works with this: the running host. */
 export interface AgentContext {
   readonly host: ConnectedHost;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Aborted when the agent is told to stop. */
-  readonly signal: AbortSignal;
   /** The ports of `releaseKeys`. `local-mode`: there are none; `service-not-configured`. */
   readonly ports: () => Promise<Result<HostDeps, StartFault | HostFault>>;
-  /** One attestation for all who ask at the same time. */
-  readonly attest: () => Promise<Result<ServiceHealth, HostFault>>;
   /** Closed when the agent stops, the last one first, while the ports are still there. */
   readonly onStop: (name: string, close: () => Promise<void>) => void;
 }
@@ -26,11 +21,6 @@ export interface AgentInput<R extends AnyRoute = AnyRoute> {
   readonly params: ParamsOf<R>;
   readonly query: QueryOf<R>;
   readonly body: BodyOf<R>;
-  /** Names this request in the answer and in the log. */
-  readonly traceId: string;
-  /** Aborted when who asked has gone, or the agent is told to stop. */
-  readonly signal: AbortSignal;
-  readonly context: AgentContext;
 }
 
 /** A route with what answers it. Whoever may open the socket may call it. */
@@ -40,7 +30,7 @@ export interface AgentRoute {
 }
 
 /**
- * `agentRoute(vmRoutes.start, async ({ params, context }) => …)`: the handler translates and decides nothing. A fault it answers
+ * `agentRoute(vmRoutes.start, async ({ params, body }) => …)`: the handler translates and decides nothing. A fault it answers
  * keeps its code; what it throws is `internal`, save outages.
  */
 export function agentRoute<R extends AnyRoute>(

@@ -11,7 +11,7 @@ import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { type HostFaultCode, hostFault } from '../faults.ts';
 import { agentProblem } from './problem.ts';
 import { faultOf } from './renewal.ts';
-import type { AgentContext, AgentRoute } from './routes.ts';
+import type { AgentRoute } from './routes.ts';
 
 const LIMITS = {
   maxHeaderSize: 16 * 1024,
@@ -24,7 +24,7 @@ const LIMITS = {
 const MAX_CONNECTIONS = 128;
 
 /** HTTP for local tools: these routes and nothing else, every body bounded, every failure a problem document. */
-export function agentServer(routes: readonly AgentRoute[], context: AgentContext): Server {
+export function agentServer(routes: readonly AgentRoute[], logger: Logger): Server {
   const finders = routes.map((each) => ({ ...each, pattern: patternOf(each.route) }));
   const addresses = new Set(routes.map(({ route }) => `${route.method} ${route.url.replaceAll(/:\w+/g, ':')}`));
   if (addresses.size !== routes.length) throw new Error('two routes have one address');
@@ -44,7 +44,7 @@ export function agentServer(routes: readonly AgentRoute[], context: AgentContext
       : fail('method-not-allowed', `this route knows ${methods}`);
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse, traceId: string): Promise<Result<object>> {
+  async function answer(request: IncomingMessage): Promise<Result<object>> {
     const [path = '', search = ''] = (request.url ?? '').split('?', 2);
     const found = find(request.method ?? '', path);
     if (!found.ok) return found;
@@ -55,10 +55,7 @@ export function agentServer(routes: readonly AgentRoute[], context: AgentContext
     const parts = { params: route.params && params, query: route.query ? query : nothingIn(query), body: body.value };
     const wrong = wrongPart(route, parts);
     if (wrong) return wrong;
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    const signal = AbortSignal.any([context.signal, gone.signal]);
-    const outcome = await handle({ ...parts, traceId, signal, context });
+    const outcome = await handle(parts);
     if (outcome.ok && !Value.Check(route.reply, outcome.value))
       throw new Error(`the reply of ${route.operationId} is not what its schema says`);
     return outcome;
@@ -66,8 +63,7 @@ export function agentServer(routes: readonly AgentRoute[], context: AgentContext
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const traceId = toHex(nodeCrypto.random(16));
-    const { logger } = context;
-    const outcome = await answer(request, response, traceId).catch((error: unknown) => thrown(error, traceId, logger));
+    const outcome = await answer(request).catch((error: unknown) => thrown(error, traceId, logger));
     const status = send(response, outcome, traceId);
     const { method, url } = request;
     const code = outcome.ok ? undefined : outcome.fault.code;

@@ -150,6 +150,6 @@ describe('an agent', () => {
     });
     expect(agent.timing.waits).toEqual([]);
     expect(await agent.client.call(agentRoutes.attest)).toMatchObject({ fault: { code: 'local-mode' } });
-    expect(await agent.context.ports()).toMatchObject({ fault: { code: 'local-mode' } });
+    expect(await agent.context.host.deps()).toMatchObject({ fault: { code: 'local-mode' } });
   });
 });

@@ -91,7 +91,7 @@ describe('of two attestation services', () => {
       isHostGuarded: false,
       attestationStatus: 'InsecureHostConfiguration',
     });
-    const ports = expectOk(await agent.context.ports());
+    const ports = expectOk(await agent.context.host.deps());
     const { protector } = await aProtector(ports);
     expect(await releaseKeys(ports, protector)).toMatchObject({ fault: { code: 'policy-denied' } });
   });

@@ -40,7 +40,7 @@ describe('a release', () => {
     await dead.down();
     const ca = first.caFile;
     const agent = await anAgent({ ...settings, keyProtection: [{ urls: [dead.url, live.url], ca }] }, fakeTiming());
-    const ports = expectOk(await agent.context.ports());
+    const ports = expectOk(await agent.context.host.deps());
     const [service] = ports.keyProtection;
     const { protector, transportKey } = await aProtector({ keyProtection: [{ nodes: service!.nodes.slice(1) }] });
     const { keys } = expectOk(await releaseKeys(ports, protector));
@@ -52,7 +52,7 @@ describe('a release', () => {
     const { settings, verdictsAt } = await aMachine();
     const theirs: HostSettings['keyProtection'] = [{ urls: [second.services.keyProtectionUrl], ca: second.caFile }];
     const agent = await anAgent({ ...settings, keyProtection: theirs }, fakeTiming());
-    const ports = expectOk(await agent.context.ports());
+    const ports = expectOk(await agent.context.host.deps());
     const { protector, transportKey } = await aProtector(ports);
     expect(hexOf(expectOk(await releaseKeys(ports, protector)).keys.ingress)).toBe(transportKey);
     const decided = await verdictsAt(far);
@@ -74,7 +74,7 @@ describe('a release', () => {
       },
       fakeTiming(),
     );
-    const ports = expectOk(await agent.context.ports());
+    const ports = expectOk(await agent.context.host.deps());
     const forSecond = await aProtector({ keyProtection: ports.keyProtection.slice(1) });
     expectOk(await releaseKeys(ports, forSecond.protector));
     expect(proxy.connections()).toBe(0);
@@ -89,7 +89,7 @@ describe('a release', () => {
     const decided = await at.verdictsAt(near);
     const agent = await anAgent(at.settings, fakeTiming());
     await rm(`${at.settings.stateFolder}/services/near/health.json`);
-    const ports = expectOk(await agent.context.ports());
+    const ports = expectOk(await agent.context.host.deps());
     const { protector } = await aProtector(ports);
     const [, released] = await Promise.all([agent.client.call(agentRoutes.attest), releaseKeys(ports, protector)]);
     expectOk(released);

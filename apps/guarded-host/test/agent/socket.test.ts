@@ -46,20 +46,21 @@ const end = route({
 });
 
 const seen: unknown[] = [];
+const waited = Promise.withResolvers<void>();
 const ROUTES = [
   agentRoute(greet, async ({ params, query, body }) => {
     seen.push({ params, query, body });
     return ok({ said: `${body.words} ${params.name} ${query.times}` });
   }),
-  agentRoute(end, async ({ params: { how }, signal, context }) => {
+  agentRoute(end, async ({ params: { how } }) => {
     if (how === 'refused') return refusal('policy-denied', ['SecureBoot']);
     if (how === 'outage') throw new OutageError('https://hgs', 'gone');
     if (how === 'bug') throw new Error('a secret');
     if (how === 'fault') return fail('vm-unknown', 'no such VM');
     if (how === 'wrong-reply') return ok({ more: 1 });
-    context.onStop('stopped', async () => void seen.push('stopped'));
-    await new Promise((resolve) => signal.addEventListener('abort', resolve));
-    seen.push('told to end');
+    seen.push('asked');
+    await waited.promise;
+    seen.push('ended');
     return ok({});
   }),
 ];
@@ -166,14 +167,17 @@ describe('the socket of the agent', () => {
     }
   });
 
-  it('is closed in order: who is asked hears of it, then what was started is closed', async () => {
-    const { client, close } = await aBareAgent();
+  it('is closed in order: requests in flight end, then what was started is closed', async () => {
+    const { client, context, close } = await aBareAgent();
+    context.onStop('started', async () => void seen.push('stopped'));
     seen.splice(0);
     const waiting = client.call(end, { params: { how: 'waits' } });
-    await expect.poll(async () => (await client.call(end, { params: { how: 'fault' } })).ok).toBe(false);
-    await close();
+    await expect.poll(() => seen).toEqual(['asked']);
+    const closed = close();
+    waited.resolve();
+    await closed;
     expect(await waiting).toEqual(ok({}));
-    expect(seen).toEqual(['told to end', 'stopped']);
+    expect(seen).toEqual(['asked', 'ended', 'stopped']);
     await expect(client.call(end, { params: { how: 'fault' } })).rejects.toThrow(AgentOutageError);
   });
 });

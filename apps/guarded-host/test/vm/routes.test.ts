@@ -3,29 +3,28 @@ import { expectOk, fail } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import { agentClient } from '../../src/agent/client.ts';
 import { agentServer, closeServer, listenOn } from '../../src/agent/server.ts';
-import { type AgentContext, agentRoute, type AgentRoute } from '../../src/agent/routes.ts';
+import { agentRoute, type AgentRoute } from '../../src/agent/routes.ts';
 import { vmRoutes } from '../../src/vm/api.ts';
 import { vmAgentRoutes } from '../../src/vm/routes.ts';
 import { logger } from '../support/agent-host.ts';
 import { aFolder } from '../support/folders.ts';
 
-const context = { signal: new AbortController().signal, logger } as AgentContext;
 const params = { name: 'db1' };
 
 describe("the agent's routes for VMs", () => {
   it('all have their place in a server', () => {
     const { promise } = Promise.withResolvers<never>();
     expect(vmAgentRoutes(promise).map(({ route }) => route.operationId)).toHaveLength(Object.keys(vmRoutes).length);
-    expect(() => agentServer(vmAgentRoutes(promise), context)).not.toThrow();
+    expect(() => agentServer(vmAgentRoutes(promise), logger)).not.toThrow();
     const unbounded: AgentRoute = agentRoute({ ...vmRoutes.stop, bodyLimit: 0 }, async () => fail('x', 'x'));
-    expect(() => agentServer([unbounded], context)).toThrow('stopVm has no bound on its body');
+    expect(() => agentServer([unbounded], logger)).toThrow('stopVm has no bound on its body');
   });
 
   it('take the bodies that they say', async () => {
     const answers = Object.values(vmRoutes).map((route) =>
       agentRoute(route, async () => fail('reached', 'the handler')),
     );
-    const server = agentServer(answers, context);
+    const server = agentServer(answers, logger);
     const socket = join(await aFolder(), 'agent.sock');
     expectOk(await listenOn(server, socket));
     const client = agentClient(socket);
