@@ -46,10 +46,7 @@ export function nodeTransport(options: NodeTransportOptions): NodeTransport {
       throw new OutageError(address, 'it is not https:');
     const signal = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
-      const response = await exchange(request, protocol === 'https:' ? secure : plain, signal);
-      const body = await bodyOf(response, request.maxResponseBytes);
-      const { 'content-type': contentType = '', 'retry-after': retryAfter } = response.headers;
-      return { status: response.statusCode ?? 0, contentType, body, ...(retryAfter !== undefined && { retryAfter }) };
+      return await exchange(request, { agent: protocol === 'https:' ? secure : plain, signal });
     } catch (error) {
       const why = signal.aborted ? `no answer in ${timeoutSeconds} seconds: is it overloaded?` : whyOf(error);
       throw new OutageError(address, why, error);
@@ -63,19 +60,31 @@ export function nodeTransport(options: NodeTransportOptions): NodeTransport {
   });
 }
 
+/**
+ * HTTP over a UNIX socket, a connection for each request; of the address the path alone counts. An answer may take as long as what is
+ * asked for. Rejects with the system's error: its `code` tells whether anything listens.
+ */
+export function socketTransport(socketPath: string): Transport {
+  const agent = new HttpAgent();
+  return (request) => exchange(request, { agent, socketPath });
+}
+
 async function exchange(
-  { method, url, headers, body }: TransportRequest,
-  agent: HttpAgent | HttpsAgent,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const start = agent instanceof HttpsAgent ? httpsRequest : httpRequest;
+  { method, url, headers, body, maxResponseBytes }: TransportRequest,
+  way: { readonly agent: HttpAgent | HttpsAgent; readonly signal?: AbortSignal; readonly socketPath?: string },
+): Promise<TransportResponse> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const start = way.agent instanceof HttpsAgent ? httpsRequest : httpRequest;
     const length = body ? { 'content-length': body.length } : {};
-    const outgoing = start(url, { method, agent, signal, headers: { ...headers, ...length } }, resolve);
+    const outgoing = start(url, { ...way, method, headers: { ...headers, ...length } }, resolve);
     outgoing.on('error', reject);
     outgoing.on('socket', (socket) => boundConnecting(socket, outgoing));
     outgoing.end(body);
   });
+  const { 'content-type': contentType = '', 'retry-after': retryAfter } = response.headers;
+  const received = await bodyOf(response, maxResponseBytes);
+  const known = { status: response.statusCode ?? 0, contentType, body: received };
+  return { ...known, ...(retryAfter !== undefined && { retryAfter }) };
 }
 
 /** A host that swallows packets must not hold a caller up who has others to ask. */

@@ -1,6 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { type RequestListener, createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { writePem } from '@sekimori/pki';
 import { type AnyRoute, route } from '@sekimori/protocol';
 import { expectOk, fail, ok } from '@sekimori/result';
@@ -8,7 +11,7 @@ import { adminTokens, createAdminToken, createLogger, createServer } from '@seki
 import { Type } from 'typebox';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type CallArguments, createClient, OutageError, type TransportResponse } from '../src/index.ts';
-import { type NodeTransportOptions, nodeTransport } from '../src/node.ts';
+import { type NodeTransportOptions, nodeTransport, socketTransport } from '../src/node.ts';
 import { aPki, type TlsIdentity } from './pki.ts';
 
 const strict = { additionalProperties: false };
@@ -301,4 +304,20 @@ it('keeps connections, and lets go of them when told', async () => {
   const { greet } = routes satisfies Record<string, AnyRoute>;
   for (let i = 0; i < 3; i++) expectOk(await client.call(greet, { params: { name: 'a' }, body: { words: 'b' } }));
   transport.close();
+});
+
+it('reaches what listens on a UNIX socket, and tells by the code of the system where nothing does', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'client-'));
+  afterAll(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'socket');
+  const callAt = (maxResponseBytes: number) =>
+    createClient({ baseUrl: 'http://local', transport: socketTransport(path), maxResponseBytes }).call(routes.whoami);
+  await expect(callAt(1000)).rejects.toMatchObject({ code: 'ENOENT' });
+  const local = createHttpServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ actor: request.url }));
+  });
+  await new Promise<void>((resolve) => local.listen(path, resolve));
+  afterAll(() => local.close());
+  expect(await callAt(1000)).toEqual(ok({ actor: '/v1/me' }));
+  await expect(callAt(5)).rejects.toThrow('more than 5 bytes');
 });

@@ -1,7 +1,6 @@
-import { request } from 'node:http';
 import { resolve } from 'node:path';
-import { concat } from '@sekimori/bytes';
 import { type CallArguments, createClient, type Transport } from '@sekimori/client';
+import { socketTransport } from '@sekimori/client/node';
 import type { AnyRoute, ReplyOf } from '@sekimori/protocol';
 import type { Result } from '@sekimori/result';
 import type { HostFault } from '../faults.ts';
@@ -25,7 +24,12 @@ export interface AgentClient {
 
 /** A client of the agent that listens there. */
 export function agentClient(socket: string): AgentClient {
-  const client = createClient({ baseUrl: 'http://agent', transport: socketTransport(socket) });
+  const send = socketTransport(socket);
+  const transport: Transport = (request) =>
+    send(request).catch((error: unknown) => {
+      throw new AgentOutageError(socket, error);
+    });
+  const client = createClient({ baseUrl: 'http://agent', transport });
   return {
     async call(route, ...input) {
       const outcome = await client.call(route, ...input);
@@ -66,44 +70,3 @@ const NONE: Readonly<Record<string, 'nobody' | 'not-allowed'>> = {
   ECONNREFUSED: 'nobody',
   EACCES: 'not-allowed',
 };
-
-/** HTTP over a UNIX socket, a connection for each request. An answer may take as long as what is asked for. */
-function socketTransport(socketPath: string): Transport {
-  return async ({ method, url, headers, body, maxResponseBytes }) => {
-    const { pathname, search } = new URL(url);
-    try {
-      return await new Promise((resolved, reject) => {
-        const length = { 'content-length': body?.length ?? 0 };
-        const outgoing = request({
-          socketPath,
-          path: `${pathname}${search}`,
-          method,
-          headers: { ...headers, ...length },
-          agent: false,
-        });
-        outgoing.once('error', reject);
-        outgoing.once('response', (response) => {
-          const chunks: Uint8Array[] = [];
-          let bytes = 0;
-          response.on('data', (chunk: Uint8Array) => {
-            bytes += chunk.length;
-            if (bytes > maxResponseBytes)
-              outgoing.destroy(new Error(`its answer has more than ${maxResponseBytes} bytes`));
-            else chunks.push(chunk);
-          });
-          response.once('error', reject);
-          response.once('end', () =>
-            resolved({
-              status: response.statusCode ?? 0,
-              contentType: response.headers['content-type'] ?? '',
-              body: concat(...chunks),
-            }),
-          );
-        });
-        outgoing.end(body);
-      });
-    } catch (error) {
-      throw new AgentOutageError(socketPath, error);
-    }
-  };
-}
