@@ -1,4 +1,3 @@
-import { OutageError } from '@sekimori/client';
 import { attestationRoutes } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
 import { acceptCertificate } from './accept.ts';
@@ -6,9 +5,9 @@ import type { AttestDeps } from './deps.ts';
 import { withEnrolledKey } from './endorsement.ts';
 import { collectEvidence } from './evidence.ts';
 import { asCallFault, type HostFault, hostFault } from './faults.ts';
+import { outageCode } from './outage.ts';
 import type { Attempt, HealthCertificate } from './state/state.ts';
 import { withTpm } from './tpm-lock.ts';
-import { TpmOutageError } from './tpm-transport.ts';
 
 /**
  * One attestation at one service: challenge, Evidence, health certificate, which is kept. How it ended is kept too. A refusal puts the certificate at
@@ -23,7 +22,7 @@ export async function attest(deps: AttestDeps): Promise<Result<HealthCertificate
     } else if (outcome.fault.code !== 'not-enrolled') await keepFailure(deps, attemptOf(outcome.fault));
     return outcome;
   } catch (error) {
-    const code = error instanceof OutageError ? 'outage' : error instanceof TpmOutageError ? 'tpm-outage' : undefined;
+    const code = outageCode(error);
     if (code) await keepFailure(deps, { code, detail: (error as Error).message });
     throw error;
   }

@@ -81,8 +81,15 @@ export async function healthAtHand(
 /** The certificate at hand, else one by a new attestation. */
 export async function currentHealth(deps: AttestingDeps): Promise<Result<ServiceHealth, HostFault>> {
   const enrolled = await enrolledServices(deps);
-  if (!enrolled.ok) return enrolled;
-  const atHand = await healthAtHand(deps, enrolled.value);
+  return enrolled.ok ? currentAt(deps, enrolled.value) : enrolled;
+}
+
+/** The same at these services. */
+export async function currentAt(
+  deps: AttestingDeps,
+  services: readonly AttestationService[],
+): Promise<Result<ServiceHealth, HostFault>> {
+  const atHand = await healthAtHand(deps, services);
   if (!atHand.ok) return atHand;
-  return atHand.value ? ok(atHand.value) : attestAt(deps, enrolled.value);
+  return atHand.value ? ok(atHand.value) : attestAt(deps, services);
 }

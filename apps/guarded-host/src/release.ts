@@ -12,7 +12,7 @@ import { healthKeySelection } from './evidence.ts';
 import type { ServiceNode } from './failover.ts';
 import { asCallFault, type HostFault, hostFault } from './faults.ts';
 import { withHealthKey } from './health.ts';
-import { attestAt, currentHealth, enrolledServices, healthAtHand, type ServiceHealth } from './in-order.ts';
+import { attestAt, currentAt, enrolledServices, healthAtHand, type ServiceHealth } from './in-order.ts';
 import type { Enrolment, HealthCertificate } from './state/state.ts';
 import { withTpm } from './tpm-lock.ts';
 
@@ -35,7 +35,7 @@ export async function releaseKeys(deps: HostDeps, protector: Uint8Array): Promis
   if (!enrolled.ok) return enrolled;
   const places = placesFor(deps, protector);
   if (!places.ok) return places;
-  const current = await currentHealth(deps);
+  const current = await currentAt(deps, enrolled.value);
   if (!current.ok) return current;
   const attempt = { deps, places: places.value, protector };
   const released = await release(attempt, current.value);

@@ -1,10 +1,10 @@
 import { OutageError } from '@sekimori/client';
 import { type Fault, ok, type Result } from '@sekimori/result';
 import type { Logger } from '@sekimori/service-kit/daemon';
-import type { AttestingDeps } from '../deps.ts';
+import type { AttestationService, AttestingDeps } from '../deps.ts';
 import { asCallFault, type HostFault } from '../faults.ts';
-import { attestAt, attestInOrder, enrolledServices, healthAtHand, type ServiceHealth } from '../in-order.ts';
-import { TpmOutageError } from '../tpm-transport.ts';
+import { attestAt, enrolledServices, healthAtHand, type ServiceHealth } from '../in-order.ts';
+import { faultOf } from '../outage.ts';
 import { backoffMillis, renewalDue, returnMillis } from './schedule.ts';
 import type { Timing } from './timing.ts';
 
@@ -93,16 +93,15 @@ export class Renewal {
 
   /** Whether there is a certificate at hand whose time has not come: of an earlier agent, or by a release. */
   async #takeUp(): Promise<Result<boolean, HostFault>> {
-    const ports = await this.#ports();
-    if (!ports.ok) return ports;
-    const enrolled = await enrolledServices(ports.value);
-    if (!enrolled.ok) return enrolled;
-    const atHand = await healthAtHand(ports.value, enrolled.value);
+    const services = await this.#services();
+    if (!services.ok) return services;
+    const { deps, enrolled } = services.value;
+    const atHand = await healthAtHand(deps, enrolled);
     if (!atHand.ok) return atHand;
     const found = atHand.value;
     if (!found || renewalDue(found.health, 0).getTime() <= this.#now()) return ok(false);
-    const before = enrolled.value.slice(0, enrolled.value.indexOf(found.service));
-    if (before.length > 0 && this.#current) await this.#lookForReturn(ports.value, before, found);
+    const before = enrolled.slice(0, enrolled.indexOf(found.service));
+    if (before.length > 0 && this.#current) await this.#lookForReturn(deps, before, found);
     else this.#passed(found, before.length > 0);
     return ok(true);
   }
@@ -110,7 +109,7 @@ export class Renewal {
   /** Asks the services before the one in use; where they are still out, nothing has changed. */
   async #lookForReturn(
     deps: AttestingDeps,
-    before: Parameters<typeof attestAt>[1],
+    before: readonly AttestationService[],
     inUse: ServiceHealth,
   ): Promise<void> {
     try {
@@ -126,15 +125,24 @@ export class Renewal {
 
   async #attest(): Promise<Result<ServiceHealth, HostFault>> {
     try {
-      const ports = await this.#ports();
-      const attested = ports.ok ? await attestInOrder(ports.value) : ports;
+      const services = await this.#services();
+      const attested = services.ok ? await attestAt(services.value.deps, services.value.enrolled) : services;
       if (!attested.ok) this.#failed(attested.fault);
-      else if (ports.ok) this.#passed(attested.value, (await firstOf(ports.value)) !== attested.value.service.name);
+      else if (services.ok) this.#passed(attested.value, attested.value.service !== services.value.enrolled[0]);
       return attested;
     } catch (error) {
       this.#failed(faultOf(error));
       throw error;
     }
+  }
+
+  async #services(): Promise<
+    Result<{ readonly deps: AttestingDeps; readonly enrolled: readonly AttestationService[] }, HostFault>
+  > {
+    const ports = await this.#ports();
+    if (!ports.ok) return ports;
+    const enrolled = await enrolledServices(ports.value);
+    return enrolled.ok ? ok({ deps: ports.value, enrolled: enrolled.value }) : enrolled;
   }
 
   #passed(found: ServiceHealth, isFallback: boolean): void {
@@ -169,15 +177,4 @@ export class Renewal {
   #now(): number {
     return this.#timing.clock.now().getTime();
   }
-}
-
-async function firstOf(deps: AttestingDeps): Promise<string | undefined> {
-  const enrolled = await enrolledServices(deps);
-  return enrolled.ok ? enrolled.value[0]?.name : undefined;
-}
-
-/** What rejected, as a fault. What nobody foresaw is told like that. */
-export function faultOf(error: unknown): Fault {
-  const code = error instanceof OutageError ? 'outage' : error instanceof TpmOutageError ? 'tpm-outage' : 'failed';
-  return { code, detail: error instanceof Error ? error.message : String(error) };
 }

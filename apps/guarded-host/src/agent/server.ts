@@ -9,8 +9,8 @@ import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { type HostFaultCode, hostFault } from '../faults.ts';
+import { faultOf } from '../outage.ts';
 import { agentProblem } from './problem.ts';
-import { faultOf } from './renewal.ts';
 import type { AgentRoute } from './routes.ts';
 
 const LIMITS = {

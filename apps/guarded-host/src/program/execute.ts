@@ -1,10 +1,9 @@
-import { OutageError } from '@sekimori/client';
 import { FAULTS } from '@sekimori/protocol';
 import { complain } from '@sekimori/service-kit/program';
 import { AgentOutageError } from '../agent/client.ts';
 import { asCallFault, HOST_FAULTS } from '../faults.ts';
+import { faultOf } from '../outage.ts';
 import { VM_FAULTS } from '../vm/faults.ts';
-import { TpmOutageError } from '../tpm-transport.ts';
 import { theAgent } from './actions/vm/agent.ts';
 import { withHost } from './actions/with-host.ts';
 import type { CommandFault, CommandResult, CommonOptions, HostCommand, Invocation } from './command.ts';
@@ -24,10 +23,8 @@ export async function execute(command: HostCommand, invocation: Invocation): Pro
     if (next !== undefined && !options.json) process.stderr.write(`${PROGRAM}: next: ${next}\n`);
     return status;
   } catch (error) {
-    if (error instanceof OutageError) return failed({ code: 'outage', detail: error.message }, options);
-    if (error instanceof TpmOutageError) return failed({ code: 'tpm-outage', detail: error.message }, options);
-    if (error instanceof AgentOutageError) return failed({ code: 'agent-outage', detail: error.message }, options);
-    return failed({ code: 'failed', detail: error instanceof Error ? error.message : String(error) }, options);
+    const fault = faultOf(error);
+    return failed(error instanceof AgentOutageError ? { ...fault, code: 'agent-outage' } : fault, options);
   }
 }
 
