@@ -136,7 +136,10 @@ async function senderOf(
   return tls.ok ? ok({ hostId: sender, clientKey: clientKey ?? tls.value.spki }) : tls;
 }
 
-async function readLog({ readEventLog }: Pick<AttestDeps, 'readEventLog'>): Promise<Result<Uint8Array, HostFault>> {
+/** The firmware's event log. `event-log-unreadable`. */
+export async function readLog({
+  readEventLog,
+}: Pick<AttestDeps, 'readEventLog'>): Promise<Result<Uint8Array, HostFault>> {
   try {
     return ok(await readEventLog());
   } catch (error) {

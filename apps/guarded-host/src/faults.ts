@@ -20,7 +20,8 @@ export const HOST_FAULTS = {
   'ima-list-unreadable':
     "a service asks for PCR 10: Linux with IMA shows its list to root ('ima_policy=tcb' on the command line fills it); look at the setting 'imaList'",
   'agent-running': "one agent for a state folder and a socket: 'systemctl status sekimori-host'",
-  'socket-unusable': "look at the setting 'socket': a path of its own, 107 bytes at most",
+  'socket-unusable':
+    "look at the setting 'socket': a path of its own, 107 bytes at most, in a folder of the agent's user alone",
   'local-mode': "set mode to 'host-guardian-service', with the addresses of the services, to be attested",
   'state-unreadable': 'only root may have access to the state folder and its files',
   'state-damaged': "move the file away; 'sekimori-host identity --enrol --host-id ID' takes the enrolment up again",

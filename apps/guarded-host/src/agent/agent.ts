@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { describeFault, fail, ok, type Result } from '@sekimori/result';
+import { describeFault, ok, type Result } from '@sekimori/result';
 import type { Logger } from '@sekimori/service-kit/daemon';
 import { privateFolder, type StartFault, systemClock } from '@sekimori/service-kit/program';
 import type { HostSettings } from '../config.ts';
@@ -37,7 +37,7 @@ type AgentFault = StartFault | HostFault;
 
 /**
  * The agent of this machine: keeps it attested and answers on its socket. `agent-running`: another one has the state folder or the
- * socket; `state-unreadable`: one of their folders is open to others; `socket-unusable`.
+ * socket; `state-unreadable`, `socket-unusable`: its folder is open to others, or no folder; the socket also as `listenOn` says.
  */
 export async function startAgent(options: AgentOptions): Promise<Result<RunningAgent, AgentFault>> {
   const { settings, logger, timing = systemTiming(systemClock) } = options;
@@ -119,15 +119,15 @@ function ownRoutes(host: ConnectedHost, renewal: Renewal, self: () => AgentRepor
 /** Of the state folder and of the socket: two agents share neither. */
 async function takeLocks(stateFolder: string, socket: string): Promise<Result<readonly Lock[]>> {
   const locks: Lock[] = [];
-  for (const [folder, file] of [
-    [stateFolder, 'agent.lock'],
-    [dirname(socket), '.agent.lock'],
+  for (const [folder, file, unusable] of [
+    [stateFolder, 'agent.lock', 'state-unreadable'],
+    [dirname(socket), '.agent.lock', 'socket-unusable'],
   ] as const) {
     const own = await privateFolder(folder);
     const lock = own.ok ? await lockFile(join(folder, file)) : undefined;
     if (lock) locks.push(lock);
     else for (const each of locks) await each.close();
-    if (!own.ok) return fail('state-unreadable', describeFault(own.fault));
+    if (!own.ok) return hostFault(unusable, describeFault(own.fault));
     if (!lock) return hostFault('agent-running', `another agent holds ${join(folder, file)}`);
   }
   return ok(locks);

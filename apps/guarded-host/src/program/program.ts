@@ -1,9 +1,8 @@
-import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { CommonOptions, Environment, HostCommand } from './command.ts';
 import { COMMANDS, GROUPS } from './commands.ts';
 import { EXIT, type ExitStatus } from './exit.ts';
-import { PROGRAM } from './name.ts';
+import { PROGRAM, version } from './name.ts';
 
 const EXIT_STATUSES = `
 Exit status:
@@ -30,10 +29,9 @@ More settings: mode, name, stateFolder, socket, tpm.device | tpm.swtpm.socket | 
 /** Parses, runs, and answers the exit status. What a command needs is loaded when it runs, so help comes at once. */
 export async function run(args: readonly string[], env: Environment): Promise<ExitStatus> {
   let status: ExitStatus = EXIT.done;
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   const program = new Command(PROGRAM)
     .description('The Attester: shows to a Host Guardian Service what this machine booted.')
-    .version(version, '--version', 'the version')
+    .version(version(), '--version', 'the version')
     .helpOption('-h, --help', 'this text')
     .helpCommand('help [command]', 'the help of a command')
     .showSuggestionAfterError()

@@ -132,8 +132,9 @@ describe('an agent', () => {
   it('refuses folders that are open to others', async () => {
     const { settings } = await aMachineAt([here], clock);
     const socket = '/tmp/agent.sock';
-    const started = await startAgent({ settings: { ...settings, socket }, version: '0', logger });
-    expect(started).toMatchObject({ ok: false, fault: { code: 'state-unreadable' } });
+    const start = (change: object) => startAgent({ settings: { ...settings, ...change }, version: '0', logger });
+    expect(await start({ socket })).toMatchObject({ ok: false, fault: { code: 'socket-unusable' } });
+    expect(await start({ stateFolder: '/tmp' })).toMatchObject({ ok: false, fault: { code: 'state-unreadable' } });
     await anAgent(settings, fakeTiming(clock)); // no lock was left behind
   });
 

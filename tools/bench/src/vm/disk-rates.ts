@@ -41,8 +41,8 @@ export async function hasDirectAccess({ raw }: Images): Promise<boolean> {
 }
 
 /**
- * `folder`: closed to others, and with a short path. qemu-img bench of both images in turns. It takes no secrets, so both are served by qemu-nbd, each in a process of its own; the raw file
- * is measured without that too. One turn before them is not counted.
+ * qemu-img bench of both images in turns. It takes no secrets, so both are served by qemu-nbd, each in a process of its own; the raw file
+ * is measured without that too. One turn before them is not counted. `folder`: closed to others, and with a short path.
  */
 export async function diskRates(folder: string, images: Images, turns: number, cache: Cache): Promise<Values> {
   await using raw = await serve(folder, 'raw', cache, images);

@@ -1,7 +1,8 @@
 import { uptime } from 'node:os';
-import { ok, type Result } from '@sekimori/result';
+import { ok } from '@sekimori/result';
 import { readPcrs } from '@sekimori/tpm2';
 import type { ConnectedHost } from '../../connect.ts';
+import { readLog } from '../../evidence.ts';
 import { hostFault } from '../../faults.ts';
 import { readApproved } from '../../preflight/approved.ts';
 import { FORECAST_PCRS } from '../../preflight/forecast.ts';
@@ -9,7 +10,7 @@ import { lastAttestation } from '../../preflight/last-attestation.ts';
 import { linuxEnvironment } from '../../preflight/linux-environment.ts';
 import { preflight, type PreflightReport } from '../../preflight/preflight.ts';
 import { TpmOutageError } from '../../tpm-transport.ts';
-import type { CommandFault, CommandResult, Invocation } from '../command.ts';
+import type { CommandResult, Invocation } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { PreflightOptions } from '../preflight.ts';
 import { printable, table } from '../table.ts';
@@ -48,14 +49,6 @@ export async function preflightAction(
   });
   if (!report.ok) return hostFault('event-log-unreadable', report.fault.detail, report.fault);
   return ok({ document: report.value, lines: linesOf(report.value), status: STATUS[report.value.verdict] });
-}
-
-async function readLog({ readEventLog }: ConnectedHost): Promise<Result<Uint8Array, CommandFault>> {
-  try {
-    return ok(await readEventLog());
-  } catch (error) {
-    return hostFault('event-log-unreadable', (error as Error).message);
-  }
 }
 
 /** Undefined where the TPM cannot be asked: whether this boot was attested is not known then either. */

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { ok } from '@sekimori/result';
 import { createLogger, runService } from '@sekimori/service-kit/daemon';
 import { startAgent } from '../../agent/agent.ts';
@@ -8,14 +7,13 @@ import { EXIT } from '../exit.ts';
 import { openVirtualMachines } from '../../vm/open.ts';
 import { vmAgentRoutes } from '../../vm/routes.ts';
 import type { VirtualMachines } from '../../vm/virtual-machines.ts';
-import { PROGRAM } from '../name.ts';
+import { PROGRAM, version } from '../name.ts';
 
 /** Ends with 0 when it was told to stop by SIGTERM or SIGINT; with 1 where the VMs that run already cannot be taken up. */
 export async function runAction(settings: HostSettings, { env }: Invocation): Promise<CommandResult> {
-  const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string };
   const logger = createLogger({ service: PROGRAM, level: env['SEKIMORI_LOG_LEVEL'] });
   const opened = Promise.withResolvers<VirtualMachines>();
-  const agent = await startAgent({ settings, version, logger, routes: vmAgentRoutes(opened.promise) });
+  const agent = await startAgent({ settings, version: version(), logger, routes: vmAgentRoutes(opened.promise) });
   if (!agent.ok) return agent;
   const status = await runService({ program: PROGRAM, logger }, async ({ onStop }) => {
     onStop('agent', async () => {
