@@ -5,7 +5,7 @@ import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import { type EventLog, explain, parseEventLog, reconcile, replay, replayable } from '../src/index.ts';
-import { boot, bootFolders, CORPUS, hasCorpus, quotedBoot } from './boots.ts';
+import { boot, bootFolders, CORPUS, findsCorpus, quotedBoot } from './boots.ts';
 
 interface Expected {
   readonly file: string;
@@ -17,7 +17,7 @@ interface Expected {
   readonly replayedPcrs?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
-if (!hasCorpus) console.warn(`corpus of other projects' logs not found at ${CORPUS}; set SEKIMORI_CORPUS (skipped)`);
+const hasCorpus = findsCorpus();
 const files = hasCorpus ? readdirSync(resolve(CORPUS, 'expected')) : [];
 const cases = files.map((file) => {
   const expected = JSON.parse(readFileSync(resolve(CORPUS, 'expected', file), 'utf8')) as Expected;

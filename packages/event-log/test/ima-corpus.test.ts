@@ -5,8 +5,9 @@ import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import { type ImaEntry, imaFields, type ImaList, parseImaList, replayIma } from '../src/index.ts';
-import { bootFolders, CORPUS, hasCorpus, quotedBoot } from './boots.ts';
+import { bootFolders, CORPUS, findsCorpus, quotedBoot } from './boots.ts';
 
+const hasCorpus = findsCorpus();
 const lab = resolve(CORPUS, 'lab-ovmf');
 const bytesOf = (...path: string[]) => new Uint8Array(readFileSync(resolve(CORPUS, ...path)));
 const textOf = (...path: string[]) => readFileSync(resolve(CORPUS, ...path), 'utf8');
