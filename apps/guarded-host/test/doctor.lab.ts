@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildLab, labIsMissing, type MeasuredGuest, startMeasuredGuest } from '@sekimori/lab';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DoctorReport } from '../src/doctor/doctor.ts';
 import { jsonOf, sekimoriHost } from './support/program.ts';
 
-describe.skipIf(labIsMissing())('doctor beside a machine that is really booted', () => {
+describe.skipIf(labIsMissing('outer'))('doctor beside a machine that is really booted', () => {
   let folder: string;
   let guest: MeasuredGuest;
   beforeAll(async () => {
@@ -37,5 +37,18 @@ describe.skipIf(labIsMissing())('doctor beside a machine that is really booted',
       /^(a firmware runs with it|\/dev\/kvm is there, and no machine runs|there is no \/dev\/kvm)/,
     );
     expect(ran.status).toBe(0); // guests can be emulated
+  });
+
+  it('finds swtpm, QEMU, its firmware, cryptsetup and flock fit', async () => {
+    await mkdir(join(folder, 'vms'));
+    const config = join(folder, 'vms.json');
+    await writeFile(config, JSON.stringify({ stateFolder: 'state', vms: { folders: [join(folder, 'vms')] } }));
+    const only = ['swtpm', 'qemu', 'guest-firmware', 'cryptsetup', 'flock'];
+    const ran = await sekimoriHost(['doctor', '--only', only.join(), '--json', '--config', config]);
+    const { checks } = jsonOf(ran) as unknown as DoctorReport;
+    expect(Object.fromEntries(checks.map(({ id, status }) => [id, status]))).toEqual(
+      Object.fromEntries(only.map((id) => [id, 'ok'])),
+    );
+    expect(ran.status).toBe(0);
   });
 });

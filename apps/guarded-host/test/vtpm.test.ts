@@ -25,7 +25,7 @@ import { parseVmId } from '@sekimori/guest-state';
 import { createGuardian, type GuardianKeys } from '@sekimori/key-protector';
 import { checkEndorsementCertificate, parseCertificate, writePem } from '@sekimori/pki';
 import { expectOk, ok, type Result } from '@sekimori/result';
-import { programsMissing } from '@sekimori/testkit';
+import { programsMissing, rootMissing } from '@sekimori/testkit';
 import {
   createPrimary,
   nameOf,
@@ -233,7 +233,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('a virtual TPM for QEMU
     expect((await execute('ps', ['-eo', 'args'])).stdout).not.toContain(controlSocket);
   });
 
-  it.skipIf(process.getuid?.() !== 0)('runs as a user of its own, who owns its state', async () => {
+  it.skipIf(rootMissing('swtpm under another user'))('runs as a user of its own, who owns its state', async () => {
     const { run, stateDir, logFile } = await prepared();
     const uid = 54321;
     const sockets = join(run, 'sockets');

@@ -12,7 +12,7 @@ export { type Defect, DEFECTS, type Evidence, type EvidenceRequest } from './evi
 export { createForger, type Forger } from './forger.ts';
 export { createFixedClock, type FixedClock, START } from './clock.ts';
 export { createIds } from './ids.ts';
-export { programsMissing } from './programs.ts';
+export { programsMissing, rootMissing } from './programs.ts';
 export { measure } from './measure.ts';
 export { QUOTED_PCRS } from './pcrs.ts';
 export { virtualHost, type VirtualHost, type VirtualHostOptions } from './virtual-host.ts';

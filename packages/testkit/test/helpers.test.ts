@@ -3,7 +3,15 @@ import { expectOk } from '@sekimori/result';
 import { decode } from '@sekimori/codec';
 import { publicKeyOf, TPM2B_PUBLIC, TPMT_SIGNATURE, verifySignature } from '@sekimori/tpm2';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { corpus, createFixedClock, createForger, createIds, programsMissing, START } from '../src/index.ts';
+import {
+  corpus,
+  createFixedClock,
+  createForger,
+  createIds,
+  programsMissing,
+  rootMissing,
+  START,
+} from '../src/index.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -23,6 +31,23 @@ describe('programsMissing', () => {
   it('throws in CI', () => {
     vi.stubEnv('CI', 'true');
     expect(() => programsMissing('no-such-program')).toThrow('must be installed in CI');
+  });
+});
+
+describe('rootMissing', () => {
+  const as = (uid: number) => vi.spyOn(process, 'getuid').mockReturnValue(uid);
+  it('is false for root', () => {
+    as(0);
+    expect(rootMissing('a test')).toBe(false);
+  });
+  it('says in one line what others do not see, and throws in CI', () => {
+    as(1000);
+    vi.stubEnv('CI', '');
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    expect(rootMissing('a test')).toBe(true);
+    expect(warn.mock.calls).toEqual([['skipped: a test not run by root']]);
+    vi.stubEnv('CI', 'true');
+    expect(() => rootMissing('a test')).toThrow('must be run by root in CI');
   });
 });
 

@@ -14,7 +14,7 @@ const DOCUMENT = fileURLToPath(new URL('../../../../docs/virtual-machines.md', i
 const CLI = fileURLToPath(new URL('../../../cli/bin/sekimori.js', import.meta.url));
 
 // docs/virtual-machines.md, "On one machine": its files and its commands as they stand there, in folders of the test.
-describe.skipIf(labIsMissing())('the document about virtual machines', () => {
+describe.skipIf(labIsMissing('outer'))('the document about virtual machines', () => {
   let place: Awaited<ReturnType<typeof aPlace>>;
   let agent: AgentProcess | undefined;
   let commands: readonly string[];

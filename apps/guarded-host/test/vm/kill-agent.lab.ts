@@ -16,7 +16,7 @@ function answered<T>(outcome: Outcome<T>): T {
   return expectOk(outcome);
 }
 
-describe.skipIf(labIsMissing())('a VM whose agent is killed', () => {
+describe.skipIf(labIsMissing('outer'))('a VM whose agent is killed', () => {
   let stage: KillStage;
   beforeAll(async () => {
     stage = await KillStage.make({ leaseSeconds: LEASE_SECONDS });

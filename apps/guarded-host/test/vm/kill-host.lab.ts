@@ -19,7 +19,7 @@ const LEASE_SECONDS = 3;
 const SOON = { timeout: 60_000, interval: 50 };
 
 // Two hosts with one storage: what each has of its own is its run folder and its name on the storage.
-describe.skipIf(labIsMissing())('a VM of two hosts', () => {
+describe.skipIf(labIsMissing('outer'))('a VM of two hosts', () => {
   let place: Awaited<ReturnType<typeof aPlace>>;
   let folder: string;
   const logs: string[] = [];

@@ -20,7 +20,7 @@ import { aPlace, serialText } from './vm-host.ts';
 const MESSAGE = 'hello from the outer disk';
 
 // One host from boot to boot: each test goes on where the one before ended. Its guests run beside it, never inside.
-describe.skipIf(labIsMissing())('VMs on a host whose boots are really measured', () => {
+describe.skipIf(labIsMissing('shielded'))('VMs on a host whose boots are really measured', () => {
   let hgs: Hgs;
   let machine: MeasuredHost;
   let place: Awaited<ReturnType<typeof aPlace>>;

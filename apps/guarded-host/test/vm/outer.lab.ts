@@ -15,7 +15,7 @@ import { aPlace, aShieldedVm, fabric, serialText, vmHost, vmSettings } from './v
 
 const MESSAGE = 'hello from the encrypted disk';
 
-describe.skipIf(labIsMissing())('a VM with an outer disk', () => {
+describe.skipIf(labIsMissing('outer'))('a VM with an outer disk', () => {
   let place: Awaited<ReturnType<typeof aPlace>>;
   let settings: VmSettings;
   let host: VirtualMachines;
