@@ -199,6 +199,7 @@ describe('every input is a value or a fault', () => {
   it('for boot options: cut at each length, and each byte changed', () => {
     const option = bootOption('disk', String.raw`\EFI\x.efi`);
     expect(loadOption(option)).toEqual({ description: 'disk', path: String.raw`\EFI\x.efi` });
+    expect(loadOption(option.with(19, 0xff))).toBeUndefined(); // the length of its first node
     for (let length = 0; length < option.length; length++) fuzzOption(option.subarray(0, length));
     for (let at = 0; at < option.length; at++) {
       const bytes = Uint8Array.from(option);

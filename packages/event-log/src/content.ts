@@ -66,7 +66,8 @@ export function contentOf(event: Pick<LogEvent, 'type' | 'data' | 'pcr'>): Conte
     case EV.EV_EFI_BOOT_SERVICES_DRIVER:
     case EV.EV_EFI_RUNTIME_SERVICES_DRIVER: {
       const image = read(UEFI_IMAGE_LOAD_EVENT, data);
-      return { is: 'image', ...(image ? fileOf(image.devicePath) : { path: undefined }) };
+      const { path, partition } = devicePathFile(image?.devicePath ?? new Uint8Array());
+      return { is: 'image', path, ...(partition !== undefined && { partition }) };
     }
     case EV.EV_EFI_PLATFORM_FIRMWARE_BLOB: {
       const blob = read(UEFI_PLATFORM_FIRMWARE_BLOB, data);
@@ -111,20 +112,29 @@ function variableOf(data: Uint8Array, mayTrail: boolean): Content | undefined {
   return { is: 'variable', guid: variable.variableName, name: variable.unicodeName, value: variable.variableData };
 }
 
-/** File path nodes (type 4, subtype 4) and the last hard drive node (type 4, subtype 1) of a device path. UEFI 2.10, 10.3. */
-function fileOf(path: Uint8Array): { readonly path: string | undefined; readonly partition?: string } {
+/** What a device path names. */
+export interface DevicePathFile {
+  readonly path: string | undefined;
+  readonly partition: string | undefined;
+  /** Not cut off within a node; else this is what stands before that. */
+  readonly isWhole: boolean;
+}
+
+/** File path nodes (type 4, subtype 4) and hard drive nodes (type 4, subtype 1). UEFI 2.10, 10.3. Total and bounded. */
+export function devicePathFile(bytes: Uint8Array): DevicePathFile {
   const parts: string[] = [];
-  let partition: string | undefined;
-  for (let at = 0; at + 4 <= path.length; ) {
-    const [type, subtype, low, high] = path.subarray(at, at + 4) as unknown as [number, number, number, number];
+  let [partition, isWhole]: [string | undefined, boolean] = [undefined, true];
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const [type, subtype, low, high] = bytes.subarray(at, at + 4) as unknown as [number, number, number, number];
     const length = low | (high << 8);
-    if (type === 0x7f || length < 4 || at + length > path.length) break;
-    const node = path.subarray(at + 4, at + length);
+    isWhole = length >= 4 && at + length <= bytes.length;
+    if (!isWhole || type === 0x7f) break;
+    const node = bytes.subarray(at + 4, at + length);
     if (type === 4 && subtype === 4) parts.push(fromUtf16Text(node) ?? '?');
     if (type === 4 && subtype === 1) partition = partitionOf(read(HARD_DRIVE_NODE, node)) ?? partition;
     at += length;
   }
-  return { path: parts.length === 0 ? undefined : parts.join(''), ...(partition !== undefined && { partition }) };
+  return { path: parts.length === 0 ? undefined : parts.join(''), partition, isWhole };
 }
 
 /** As /dev/disk/by-partuuid has it. */

@@ -1,5 +1,5 @@
 export type { BankName } from './algorithms.ts';
-export type { Content } from './content.ts';
+export { type Content, type DevicePathFile, devicePathFile } from './content.ts';
 export type { Coverage } from './coverage.ts';
 export { describeEvent } from './describe.ts';
 export { EV, eventTypeName } from './event-types.ts';
@@ -13,4 +13,4 @@ export { type KnownMeasurement, type ReadEvent, readEvent } from './read-event.t
 export { AcceptedLog, type QuotedPcrs, reconcile } from './reconcile.ts';
 export { renderExplained } from './render.ts';
 export { replay, replayable, statedLocality, type StartupLocality } from './replay.ts';
-export { guidText, LOG_LIMITS, type SpecIdEvent } from './structures.ts';
+export { guidBytes, guidText, LOG_LIMITS, type SpecIdEvent } from './structures.ts';

@@ -14,7 +14,7 @@ import {
   u64le,
   u8,
 } from '@sekimori/codec';
-import { fromUtf8, toHex, utf8 } from '@sekimori/bytes';
+import { concat, fromHex, fromUtf8, toHex, utf8 } from '@sekimori/bytes';
 import { algorithmOf } from './algorithms.ts';
 
 /**
@@ -55,20 +55,21 @@ export const TCG_SPEC_ID_EVENT = struct('TCG_EfiSpecIDEvent')
 
 export type SpecIdEvent = Infer<typeof TCG_SPEC_ID_EVENT>;
 
-/** GUID text: the first three fields are little-endian on the wire. UEFI 2.10, appendix A. */
-const GUID: Codec<string> = mapped(
-  bytes(16),
-  'not a GUID',
-  (wire) => guidText(wire),
-  () => {
-    throw new Error('GUIDs are only read');
-  },
-);
+const GUID: Codec<string> = mapped(bytes(16), 'not a GUID', guidText, guidBytes);
 
+/** A GUID as text, from 16 bytes: the first three fields are little-endian on the wire. UEFI 2.10, appendix A. */
 export function guidText(wire: Uint8Array): string {
   const part = (from: number, to: number) => toHex(wire.slice(from, to));
   const swapped = (from: number, to: number) => toHex(wire.slice(from, to).toReversed());
   return `${swapped(0, 4)}-${swapped(4, 6)}-${swapped(6, 8)}-${part(8, 10)}-${part(10, 16)}`;
+}
+
+/** Throws on what is no GUID in lower case. */
+export function guidBytes(text: string): Uint8Array {
+  const hex = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? fromHex(text.replaceAll('-', '')) : undefined;
+  if (!hex) throw new RangeError(`not a GUID: ${text}`);
+  const swapped = (from: number, to: number) => hex.slice(from, to).toReversed();
+  return concat(swapped(0, 4), swapped(4, 6), swapped(6, 8), hex.slice(8));
 }
 
 /** HARDDRIVE_DEVICE_PATH behind its header. Signature type 1: MBR, 2: GPT. UEFI 2.10, 10.3.5.1. */

@@ -1,7 +1,7 @@
-import { concat, fromHex, utf8 } from '@sekimori/bytes';
+import { concat, fromHex, toHex, utf8 } from '@sekimori/bytes';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { describe, expect, it } from 'vitest';
-import { EV, type EventLog, readEvent } from '../src/index.ts';
+import { devicePathFile, EV, type EventLog, guidBytes, guidText, readEvent } from '../src/index.ts';
 import { boot } from './boots.ts';
 
 const imagesOf = (log: EventLog) =>
@@ -28,7 +28,18 @@ describe('where an image was loaded from', () => {
     const whole = hardDrive('78563412', 1);
     for (let length = 0; length < whole.length; length++)
       expect(contentOf(whole.subarray(0, length))).toMatchObject({ is: 'image' });
+    expect(devicePathFile(whole)).toEqual({ path: 'a', partition: '12345678-03', isWhole: true });
+    const cut = { path: undefined, partition: '12345678-03', isWhole: false };
+    expect(devicePathFile(whole.subarray(0, 48))).toEqual(cut);
   });
+});
+
+it('a GUID is the same bytes again', () => {
+  const guid = '8be4df61-93ca-11d2-aa0d-00e098032b8c';
+  expect(toHex(guidBytes(guid))).toBe('61dfe48bca93d211aa0d00e098032b8c');
+  expect(guidText(guidBytes(guid))).toBe(guid);
+  for (const other of ['', guid.slice(1), guid.toUpperCase(), `${guid}0`])
+    expect(() => guidBytes(other)).toThrow('GUID');
 });
 
 /** A hard drive node with partition 3, a file path node and the end. */

@@ -1,7 +1,8 @@
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { concat, u64be } from '@sekimori/bytes';
-import { guidBytes } from './guid.ts';
+import { concat } from '@sekimori/bytes';
+import { encode, u64le } from '@sekimori/codec';
+import { guidBytes } from '@sekimori/event-log';
 
 /** The variables of the firmware as they are now. */
 export interface EfiVariables {
@@ -45,7 +46,7 @@ export async function efiVariables(folder: string): Promise<EfiVariables | undef
 
 /** UEFI_VARIABLE_DATA: what firmware measures of a variable. PFP 1.06, 10.2.6. */
 export function variableData(guid: string, name: string, value: Uint8Array): Uint8Array {
-  const lengths = [name.length, value.length].map((length) => u64be(BigInt(length)).toReversed());
+  const lengths = [name.length, value.length].map((length) => encode(u64le, BigInt(length)));
   return concat(guidBytes(guid), ...lengths, utf16(name), value);
 }
 

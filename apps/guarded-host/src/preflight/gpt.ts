@@ -1,9 +1,26 @@
 import { open } from 'node:fs/promises';
-import { concat, isAllZero, u64be } from '@sekimori/bytes';
+import { concat, fromUtf8, isAllZero } from '@sekimori/bytes';
+import { bytes, decode, encode, struct, u32le, u64le } from '@sekimori/codec';
 
-/** UEFI 2.10, 5.3.2: the header as firmware measures it, and what it may announce. */
+/** EFI_PARTITION_TABLE_HEADER as firmware measures it. UEFI 2.10, 5.3.2. */
+const GPT_HEADER = struct('EFI_PARTITION_TABLE_HEADER')
+  .field('signature', bytes(8))
+  .field('revision', u32le)
+  .field('headerSize', u32le)
+  .field('headerCrc32', u32le)
+  .field('reserved', u32le)
+  .field('myLba', u64le)
+  .field('alternateLba', u64le)
+  .field('firstUsableLba', u64le)
+  .field('lastUsableLba', u64le)
+  .field('diskGuid', bytes(16))
+  .field('partitionEntryLba', u64le)
+  .field('numberOfPartitionEntries', u32le)
+  .field('sizeOfPartitionEntry', u32le)
+  .field('partitionEntryArrayCrc32', u32le);
 const HEADER_BYTES = 92;
 const SIGNATURE = 'EFI PART';
+/** What it may announce. */
 const MAX_ENTRIES = 1024;
 const MAX_ENTRY_BYTES = 4096;
 const BLOCK_SIZES = [512, 4096];
@@ -22,16 +39,16 @@ export async function partitionTable(disk: string): Promise<Uint8Array | undefin
   try {
     for (const blockSize of BLOCK_SIZES) {
       const header = await at(blockSize, HEADER_BYTES);
-      if (header.length < HEADER_BYTES || Buffer.from(header.subarray(0, 8)).toString('latin1') !== SIGNATURE) continue;
-      const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-      const [count, size] = [view.getUint32(80, true), view.getUint32(84, true)];
-      const first = Number(view.getBigUint64(72, true)) * blockSize;
+      const read = decode(GPT_HEADER, header);
+      if (!read.ok || fromUtf8(read.value.signature) !== SIGNATURE) continue;
+      const { numberOfPartitionEntries: count, sizeOfPartitionEntry: size, partitionEntryLba } = read.value;
+      const first = Number(partitionEntryLba) * blockSize;
       if (count > MAX_ENTRIES || size < 128 || size > MAX_ENTRY_BYTES || !Number.isSafeInteger(first)) return undefined;
       const table = await at(first, count * size);
       if (table.length < count * size) return undefined;
       const entries = Array.from({ length: count }, (_, i) => table.subarray(i * size, (i + 1) * size));
       const used = entries.filter((entry) => !isAllZero(entry.subarray(0, 16))); // by its type
-      return concat(header, u64be(BigInt(used.length)).toReversed(), ...used);
+      return concat(header, encode(u64le, BigInt(used.length)), ...used);
     }
     return undefined;
   } finally {
