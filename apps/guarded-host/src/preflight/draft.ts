@@ -1,13 +1,14 @@
 import { concat, equal } from '@sekimori/bytes';
-import { type Crypto, type HashName, hashLength } from '@sekimori/crypto-core';
+import { type Crypto, hashLength } from '@sekimori/crypto-core';
 import { EV, type ReadEvent } from '@sekimori/event-log';
+
+/** The bank that hosts are attested by. Secure Boot lists images by the same hash. */
+export const BANK = 'sha256';
 
 /** What becomes of one measurement of this boot at the next one. */
 export type Next =
-  /** Made again from what is on disk, or a fixed value. */
+  /** Made again from what is on disk, a fixed value, or of firmware and hardware, which stay. */
   | { readonly is: 'same' }
-  /** Of firmware or hardware: stays as long as these do. */
-  | { readonly is: 'assumed' }
   /** In its place stand these; none where it is not made any more. */
   | { readonly is: 'changed'; readonly digests: readonly Uint8Array[] }
   | { readonly is: 'unknown' };
@@ -55,14 +56,13 @@ export interface Finding {
 /** The next boot as far as it is known, filled while the log of this one is walked. */
 export class Draft {
   readonly crypto: Crypto;
-  readonly bank: HashName;
+  readonly bank = BANK;
   readonly events: readonly ReadEvent[];
   readonly findings: Finding[] = [];
   readonly #next = new Map<number, Next>();
 
-  constructor(crypto: Crypto, bank: HashName, events: readonly ReadEvent[]) {
+  constructor(crypto: Crypto, events: readonly ReadEvent[]) {
     this.crypto = crypto;
-    this.bank = bank;
     this.events = events;
   }
 
@@ -74,12 +74,8 @@ export class Draft {
     return this.#next.get(event.index);
   }
 
-  same(event: ReadEvent): void {
-    this.#next.set(event.index, { is: 'same' });
-  }
-
-  assumed(event: ReadEvent): void {
-    this.#next.set(event.index, { is: 'assumed' });
+  same(...events: readonly ReadEvent[]): void {
+    for (const { index } of events) this.#next.set(index, { is: 'same' });
   }
 
   /** Same where the digest is the measured one; whether it was. */
@@ -93,8 +89,8 @@ export class Draft {
     this.#next.set(event.index, { is: 'changed', digests });
   }
 
-  unknown(event: ReadEvent): void {
-    this.#next.set(event.index, { is: 'unknown' });
+  unknown(...events: readonly ReadEvent[]): void {
+    for (const { index } of events) this.#next.set(index, { is: 'unknown' });
   }
 
   find(id: FindingId, effect: Finding['effect'], subject: string, pcrs: readonly number[], detail: string): void {

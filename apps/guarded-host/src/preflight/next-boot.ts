@@ -33,7 +33,8 @@ export async function draftNextBoot(draft: Draft, environment: BootEnvironment):
     else if (isGrubs(walk, event)) await grubStep(walk, event);
     else if (event.pcr === 14 || event.type === EV.EV_EFI_VARIABLE_AUTHORITY) shimStep(walk, event);
     else if (event.pcr === 9) kernelStep(walk, event);
-    else if (event.pcr <= 7) draft.assumed(event);
+    else if (event.pcr <= 7)
+      draft.same(event); // of firmware and hardware: stays as long as these do
     else notRecomputed(draft, event);
   }
   for (const event of authorities) notRecomputed(draft, event);
@@ -73,8 +74,9 @@ async function followImage(walk: Walk): Promise<void> {
 }
 
 /** MokList and its kin (PCR 14) and SbatLevel (PCR 7): of shim, from variables that only it and MokManager change. */
-function shimStep({ draft, images }: Walk, event: ReadEvent): void {
-  const shim = lastOfKind({ draft, images } as Walk, 'shim');
+function shimStep(walk: Walk, event: ReadEvent): void {
+  const { draft } = walk;
+  const shim = lastOfKind(walk, 'shim');
   if (shim?.state === 'same') return draft.same(event);
   draft.unknown(event);
   const detail = 'what it measures is not known here: it has changed, or is not looked at';

@@ -54,8 +54,6 @@ export interface PeSection {
 
 export interface PeImage {
   readonly bytes: Uint8Array;
-  /** 0x8664: x64, 0xaa64: AArch64. */
-  readonly machine: number;
   readonly headerSize: number;
   /** Places in the file that a signature leaves out. */
   readonly checkSumAt: number;
@@ -75,7 +73,7 @@ export function parsePe(image: Uint8Array): Result<PeImage, ImageFault> {
   const coffAt = new DataView(image.buffer, image.byteOffset, image.byteLength).getUint32(60, true);
   const coff = read(COFF_HEADER, image, coffAt, COFF_BYTES);
   if (!coff.ok) return coff;
-  const { machine, numberOfSections, sizeOfOptionalHeader } = coff.value;
+  const { numberOfSections, sizeOfOptionalHeader } = coff.value;
   if (numberOfSections > PE_LIMITS.sections) return malformed(`${numberOfSections} sections`);
   const optionalAt = coffAt + COFF_BYTES;
   const optional = read(OPTIONAL_HEADER, image, optionalAt, sizeOfOptionalHeader);
@@ -92,7 +90,7 @@ export function parsePe(image: Uint8Array): Result<PeImage, ImageFault> {
     if (rawSize > 0 && rawOffset + rawSize > image.length) return malformed('a section goes beyond the file');
     sections.push({ name: nameOf(name), virtualSize, rawOffset, rawSize });
   }
-  const common = { bytes: image, machine, headerSize: sizeOfHeaders, checkSumAt: optionalAt + CHECKSUM_AT, sections };
+  const common = { bytes: image, headerSize: sizeOfHeaders, checkSumAt: optionalAt + CHECKSUM_AT, sections };
   if (numberOfRvaAndSizes <= SECURITY) return ok(common);
   const securityEntryAt = optionalAt + (magic === PE32_PLUS ? 112 : 96) + SECURITY * 8;
   if (securityEntryAt + 8 > sectionsAt) return malformed('data directories beyond the optional header');

@@ -2,14 +2,11 @@ import { toHex } from '@sekimori/bytes';
 import type { Crypto } from '@sekimori/crypto-core';
 import { type EventLog, type LogFault, parseEventLog, readEvent, replay } from '@sekimori/event-log';
 import { ok, type Result } from '@sekimori/result';
-import { Draft, type Finding } from './draft.ts';
+import { BANK, Draft, type Finding } from './draft.ts';
 import type { BootEnvironment } from './environment.ts';
 import { FORECAST_PCRS, forecast, type PcrForecast } from './forecast.ts';
 import { draftNextBoot } from './next-boot.ts';
 import { type ApprovedBoot, judge, type Judged, type LastAttestation } from './verdict.ts';
-
-/** The bank that hosts are attested by. */
-const BANK = 'sha256';
 
 /** What `sekimori-host preflight --json` prints. */
 export interface PreflightReport extends Judged {
@@ -45,7 +42,7 @@ export async function preflight(input: PreflightInput): Promise<Result<Preflight
   if (!log.ok) return log;
   const replayed = replay(crypto, log.value, BANK);
   if (!replayed.ok) return replayed;
-  const draft = new Draft(crypto, BANK, readEvents(crypto, log.value));
+  const draft = new Draft(crypto, readEvents(crypto, log.value));
   if (input.tpmPcrs) compareWithTpm(draft, replayed.value, input.tpmPcrs);
   await draftNextBoot(draft, environment);
   const pcrs = forecast(draft, replayed.value);

@@ -20,7 +20,8 @@ export interface DatabaseEntry {
   readonly signatureData: Uint8Array;
 }
 
-const OWNER_BYTES = 16;
+/** Length of the owner's GUID. */
+export const OWNER_BYTES = 16;
 
 const SIGNATURE_LIST_HEADER = struct('EFI_SIGNATURE_LIST')
   .field('signatureType', bytes(16))
@@ -48,9 +49,9 @@ export function databaseEntries(value: Uint8Array): readonly DatabaseEntry[] | u
   return entries;
 }
 
-/** Whether an image digest (SHA-256) is an entry. */
-export function listsDigest(entries: readonly DatabaseEntry[], digest: Uint8Array): boolean {
-  return entries.some((entry) => entry.type === 'image-sha256' && equal(entry.data, digest));
+/** The entry for an image digest (SHA-256). */
+export function entryOfDigest(entries: readonly DatabaseEntry[], digest: Uint8Array): DatabaseEntry | undefined {
+  return entries.find((entry) => entry.type === 'image-sha256' && equal(entry.data, digest));
 }
 
 function typeOf(guid: Uint8Array): SignatureType {

@@ -14,8 +14,9 @@ export interface BootImage {
   /** Where it lies, if it has a file of its own. */
   readonly volume?: Volume;
   readonly path?: string;
-  /** As it is now. */
+  /** As it is now, and what firmware measures of that. */
   readonly image?: PeImage;
+  readonly digest?: Uint8Array;
   readonly kind: ImageKind;
 }
 

@@ -1,16 +1,12 @@
 import { equal } from '@sekimori/bytes';
 import type { ReadEvent } from '@sekimori/event-log';
 import { type Certificate, parseCertificate } from '@sekimori/pki';
-import { authenticodeDigest } from '../authenticode.ts';
 import { variableData } from '../efi-variables.ts';
-import { EFI_GLOBAL_VARIABLE, EFI_IMAGE_SECURITY_DATABASE } from '../guid.ts';
+import { EFI_IMAGE_SECURITY_DATABASE } from '../guid.ts';
 import { imageSignatures, type ImageSignature, leadsTo } from '../image-signature.ts';
-import type { PeImage } from '../pe.ts';
-import { type DatabaseEntry, databaseEntries, listsDigest } from '../signature-database.ts';
+import { type DatabaseEntry, databaseEntries, entryOfDigest, OWNER_BYTES } from '../signature-database.ts';
 import type { BootImage, Walk } from '../walk.ts';
-
-/** Length of the owner's GUID that stands before a certificate. */
-const OWNER_BYTES = 16;
+import { secureBootWasOn } from './variables.ts';
 
 /** The certificate that an event of PCR 7 names as the one that vouched for an image; undefined for what is none, such as SbatLevel. */
 export function authorityCertificate({ content }: ReadEvent): Certificate | undefined {
@@ -28,45 +24,33 @@ export function authorityCertificate({ content }: ReadEvent): Certificate | unde
  */
 export async function authorityStep(walk: Walk, image: BootImage, events: readonly ReadEvent[]): Promise<void> {
   const { draft } = walk;
-  if (!secureBootIsOn(walk)) {
-    for (const event of events) draft.same(event);
-    return;
-  }
-  if (!image.image) {
-    for (const event of events) draft.unknown(event);
-    return;
-  }
+  if (!secureBootWasOn(draft)) return draft.same(...events);
+  if (!image.image || !image.digest) return draft.unknown(...events);
   const signatures = imageSignatures(draft.crypto, image.image);
   const { db, dbx } = await databases(walk);
-  const forbidden = dbx && whyForbidden(walk, dbx, image.image, signatures);
+  const forbidden = dbx && whyForbidden(walk, dbx, image.digest, signatures);
   if (forbidden !== undefined)
     draft.find('image-refused', 'refused', image.name, [4, 7], `${forbidden} is in dbx: Secure Boot refuses it`);
   const own = events.at(-1);
-  const allSame = () => {
-    for (const event of events) draft.same(event);
-  };
-  const allUnknown = () => {
-    for (const event of events) draft.unknown(event);
-  };
   // The digest leaves signatures out: an image can be the same, and signed by somebody else.
   const isUnchanged = image.state === 'same' && !databaseChanged(walk);
   // It was taken at this boot, by a signature that is not read here: another algorithm, say.
   const isTaken = isUnchanged && signatures.length === 0 && image.image.certificates !== undefined;
   const before = walk.images.slice(0, -1);
   if (db && before.every(({ kind, state }) => kind !== 'shim' && state !== 'unknown')) {
-    const voucher = firmwareVoucher(walk, db, image.image, signatures);
+    const voucher = firmwareVoucher(walk, db, image.digest, signatures);
     if (voucher) return firmwareVouches(walk, image, events, voucher);
-    if (isTaken) return allSame();
+    if (isTaken) return draft.same(...events);
     draft.find('image-refused', 'refused', image.name, [4, 7], 'no entry of db allows it: Secure Boot refuses it');
-    return allUnknown();
+    return draft.unknown(...events);
   }
   const known = seenAuthorities(walk, own).find(({ certificate }) =>
     signatures.some((each) => leadsTo(draft.crypto, each, certificate)),
   );
-  if ((known && (own === undefined || known.event === own)) || isTaken) return allSame();
+  if ((known && (own === undefined || known.event === own)) || isTaken) return draft.same(...events);
   const detail = 'another certificate must vouch for it than at this boot: which one is not known';
   draft.find('authority-changed', 'unknown', image.name, [7], detail);
-  allUnknown();
+  draft.unknown(...events);
 }
 
 /** Firmware measures the entry of db that it used, once for each. */
@@ -77,22 +61,12 @@ function firmwareVouches(walk: Walk, image: BootImage, events: readonly ReadEven
   const isKnown = draft.events.some(
     (event) => event.pcr === 7 && (!own || event.index < own.index) && equal(event.digest, digest),
   );
-  for (const event of events.slice(0, -1)) draft.unknown(event);
+  draft.unknown(...events.slice(0, -1));
   if (!own && isKnown) return;
   if (!own) return draft.find('authority-changed', 'unknown', image.name, [7], 'another entry of db vouches for it');
   if (isKnown) draft.replacedBy(own, []);
   else if (draft.becomes(own, digest)) return;
   draft.find('authority-changed', 'changes', image.name, [7], 'another entry of db vouches for it');
-}
-
-function secureBootIsOn({ draft }: Walk): boolean {
-  return draft.events.some(
-    ({ content }) =>
-      content.is === 'variable' &&
-      content.guid === EFI_GLOBAL_VARIABLE &&
-      content.name === 'SecureBoot' &&
-      content.value[0] === 1,
-  );
 }
 
 /** As they are now: the next boot goes by these. */
@@ -111,11 +85,10 @@ function databaseChanged({ draft }: Walk): boolean {
 function whyForbidden(
   { draft }: Walk,
   dbx: readonly DatabaseEntry[],
-  image: PeImage,
+  digest: Uint8Array,
   signatures: readonly ImageSignature[],
 ): string | undefined {
-  const digest = authenticodeDigest(draft.crypto, 'sha256', image);
-  if (digest.ok && listsDigest(dbx, digest.value)) return 'its digest';
+  if (entryOfDigest(dbx, digest)) return 'its digest';
   const certificates = signatures.flatMap(({ signer, certificates: others }) => [signer, ...others]);
   for (const certificate of certificates)
     for (const { type, data } of dbx) {
@@ -131,16 +104,15 @@ function whyForbidden(
 function firmwareVoucher(
   { draft }: Walk,
   db: readonly DatabaseEntry[],
-  image: PeImage,
+  digest: Uint8Array,
   signatures: readonly ImageSignature[],
 ): DatabaseEntry | undefined {
-  const digest = authenticodeDigest(draft.crypto, 'sha256', image);
   for (const signature of signatures)
     for (const entry of db) {
       const certificate = entry.type === 'certificate' ? parseCertificate(entry.data) : undefined;
       if (certificate?.ok && leadsTo(draft.crypto, signature, certificate.value)) return entry;
     }
-  return db.find(({ type, data }) => type === 'image-sha256' && digest.ok && equal(data, digest.value));
+  return entryOfDigest(db, digest);
 }
 
 /** Certificates that vouched for something up to an event. */

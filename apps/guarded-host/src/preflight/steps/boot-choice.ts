@@ -1,10 +1,10 @@
-import type { ReadEvent } from '@sekimori/event-log';
 import type { Draft } from '../draft.ts';
 import { type EfiVariables, fromUtf16 } from '../efi-variables.ts';
 import { EFI_GLOBAL_VARIABLE, LOADER, SHIM_LOCK } from '../guid.ts';
 import { loadOption } from '../load-option.ts';
 import { sectionOf } from '../pe.ts';
 import type { BootImage } from '../walk.ts';
+import { measuredVariable, secureBootWasOn } from './variables.ts';
 
 /** What another choice of the boot manager touches. */
 const BOOT_PCRS = [4, 5, 7, 8, 9, 11, 12, 13, 14];
@@ -29,7 +29,7 @@ async function bootManager(draft: Draft, variables: EfiVariables): Promise<void>
   const once = await variables.read(LOADER, 'LoaderEntryOneShot');
   if (once) unknown('LoaderEntryOneShot', `the boot loader takes ${fromUtf16(once)} at the next boot, for once`);
   const order = numbersIn(await variables.read(EFI_GLOBAL_VARIABLE, 'BootOrder'));
-  const measured = numbersIn(measuredVariable(draft.events, 'BootOrder'));
+  const measured = numbersIn(measuredVariable(draft, 'BootOrder'));
   if (measured.length > 0 && order.join() !== measured.join()) {
     const detail = `${measured.map(optionName).join(', ')} at this boot, ${order.map(optionName).join(', ')} now`;
     draft.find('boot-order-changed', 'unknown', 'BootOrder', [1], detail);
@@ -51,7 +51,7 @@ async function bootOption(draft: Draft, variables: EfiVariables, first: BootImag
   const current = numbersIn(await variables.read(EFI_GLOBAL_VARIABLE, 'BootCurrent'))[0];
   if (current === undefined) return;
   const name = optionName(current);
-  if (measuredVariable(draft.events, name)) return;
+  if (measuredVariable(draft, name)) return;
   const now = loadOption((await variables.read(EFI_GLOBAL_VARIABLE, name)) ?? new Uint8Array());
   const unknown = (pcrs: readonly number[], detail: string) =>
     draft.find('boot-choice-differs', 'unknown', name, pcrs, detail);
@@ -60,17 +60,9 @@ async function bootOption(draft: Draft, variables: EfiVariables, first: BootImag
   const path = content.is === 'image' ? content.path : undefined;
   if (now.path !== undefined && path !== undefined && now.path.toLowerCase() !== path.toLowerCase())
     return unknown(BOOT_PCRS, `it names ${now.path}, and this boot started ${path}`);
-  const secureBoot = measuredVariable(draft.events, 'SecureBoot')?.[0] === 1;
-  const isDeaf = first.kind === 'uki' && secureBoot && first.image && sectionOf(first.image, '.cmdline');
+  const isDeaf = first.kind === 'uki' && secureBootWasOn(draft) && first.image && sectionOf(first.image, '.cmdline');
   if ((first.kind === 'uki' || first.kind === 'linux') && !isDeaf)
     unknown([9, 12], 'firmware does not measure this option: whether its arguments changed is not known');
-}
-
-function measuredVariable(events: readonly ReadEvent[], name: string): Uint8Array | undefined {
-  for (const { content } of events)
-    if (content.is === 'variable' && content.guid === EFI_GLOBAL_VARIABLE && content.name === name)
-      return content.value;
-  return undefined;
 }
 
 /** LOAD_OPTION_ACTIVE is bit 0 of the attributes; options of the category "application" are never tried by themselves. */

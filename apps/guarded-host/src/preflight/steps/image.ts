@@ -3,7 +3,7 @@ import { describeFault } from '@sekimori/result';
 import type { ReadEvent } from '@sekimori/event-log';
 import { authenticodeDigest } from '../authenticode.ts';
 import { type ImageKind, kindOf } from '../image-kind.ts';
-import { contentOfSection, parsePe, type PeImage, sectionOf } from '../pe.ts';
+import { contentOfSection, parsePe, sectionOf } from '../pe.ts';
 import { type FileContent, readFrom, type Volume } from '../volumes.ts';
 import type { BootImage, Walk } from '../walk.ts';
 import { authorityStep } from './authority.ts';
@@ -28,21 +28,14 @@ export async function imageStep(walk: Walk, event: ReadEvent, authorities: reado
   const image = lookedAt(walk, event, source);
   walk.images.push(image);
   if (image.state === 'unknown') draft.unknown(event);
-  if (image.state === 'changed' && image.image) {
+  if (image.state === 'changed' && image.digest) {
     const { name, kind } = image;
-    const now = digestOf(walk, image.image);
-    draft.find(
-      'image-changed',
-      'changes',
-      name,
-      [event.pcr],
-      `Authenticode digest now ${now ? toHex(now) : 'unknown'}`,
-    );
+    draft.find('image-changed', 'changes', name, [event.pcr], `Authenticode digest now ${toHex(image.digest)}`);
     const detail = 'what another version of this program measures is not known here';
     if (OWN_PCRS[kind].length > 0) draft.find('loader-changed', 'unknown', name, OWN_PCRS[kind], detail);
   }
   // What a stub starts out of its own image is checked by nobody: it is part of that image.
-  if (source.isEmbedded) for (const each of authorities) draft.unknown(each);
+  if (source.isEmbedded) draft.unknown(...authorities);
   else await authorityStep(walk, image, authorities);
 }
 
@@ -111,10 +104,6 @@ function lookedAt(walk: Walk, event: ReadEvent, { name, volume, path, content }:
     return lost;
   }
   const isSame = draft.becomes(event, digest.value);
-  return { ...file, state: isSame ? 'same' : 'changed', image: image.value, kind: kindOf(image.value) };
-}
-
-function digestOf({ draft }: Walk, image: PeImage): Uint8Array | undefined {
-  const digest = authenticodeDigest(draft.crypto, draft.bank, image);
-  return digest.ok ? digest.value : undefined;
+  const now = { image: image.value, digest: digest.value, kind: kindOf(image.value) };
+  return { ...file, ...now, state: isSame ? 'same' : 'changed' };
 }

@@ -16,13 +16,10 @@ function tagOf({ content }: ReadEvent): number | undefined {
 /** PCR 11: sections of a unified kernel image. The whole of it is made anew for another image. */
 export function sectionsStep(walk: Walk, uki: BootImage, events: readonly ReadEvent[]): void {
   const { draft } = walk;
-  if (uki.state === 'same') {
-    for (const event of events) draft.same(event);
-    return;
-  }
+  if (uki.state === 'same') return draft.same(...events);
   const measured = uki.image && uki.kind === 'uki' && stubMeasurements(draft.crypto, draft.bank, uki.image);
   if (!measured || !measured.ok) {
-    for (const event of events) draft.unknown(event);
+    draft.unknown(...events);
     const why = measured
       ? describeFault(measured.fault)
       : 'it cannot be looked at, or is no unified kernel image any more';
@@ -30,10 +27,8 @@ export function sectionsStep(walk: Walk, uki: BootImage, events: readonly ReadEv
     return;
   }
   const digests = measured.value.flatMap(({ nameDigest, contentDigest }) => [nameDigest, contentDigest]);
-  if (digests.length === events.length && digests.every((digest, i) => equal(digest, events[i]!.digest))) {
-    for (const event of events) draft.same(event);
-    return;
-  }
+  if (digests.length === events.length && digests.every((digest, i) => equal(digest, events[i]!.digest)))
+    return draft.same(...events);
   for (const [i, event] of events.entries()) draft.replacedBy(event, i === 0 ? digests : []);
   if (events.length === 0)
     return draft.find(
@@ -54,7 +49,7 @@ export async function handoverStep(walk: Walk, uki: BootImage, events: readonly 
   const beside = await filesBeside(uki);
   const parameters = events.filter(({ pcr }) => pcr === 12 || pcr === 13);
   if (beside.length > 0) {
-    for (const event of events) draft.unknown(event);
+    draft.unknown(...events);
     const detail = `${beside.join(', ')}: what the stub makes of them is not computed here`;
     draft.find('files-beside-image', 'unknown', uki.name, [9, 12, 13], detail);
     return;

@@ -3,6 +3,7 @@ import { EV, type ReadEvent } from '@sekimori/event-log';
 import { variableData } from '../efi-variables.ts';
 import type { Draft } from '../draft.ts';
 import type { BootEnvironment } from '../environment.ts';
+import { EFI_GLOBAL_VARIABLE } from '../guid.ts';
 
 /** Types whose data is a variable that can be read again. */
 const VARIABLES: ReadonlySet<number> = new Set([
@@ -10,6 +11,18 @@ const VARIABLES: ReadonlySet<number> = new Set([
   EV.EV_EFI_VARIABLE_BOOT,
   EV.EV_EFI_VARIABLE_BOOT2,
 ]);
+
+/** The value of a global variable that firmware measured at this boot; the last one where it measured several. */
+export function measuredVariable({ events }: Draft, name: string): Uint8Array | undefined {
+  for (const { content } of events.toReversed())
+    if (content.is === 'variable' && content.guid === EFI_GLOBAL_VARIABLE && content.name === name)
+      return content.value;
+  return undefined;
+}
+
+export function secureBootWasOn(draft: Draft): boolean {
+  return measuredVariable(draft, 'SecureBoot')?.[0] === 1;
+}
 
 export function isVariable(event: ReadEvent): boolean {
   return VARIABLES.has(event.type) && event.content.is === 'variable' && event.coverage !== 'unverified';
