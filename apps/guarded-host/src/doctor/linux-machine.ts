@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { access, constants, lstat, open, readdir, readFile, statfs } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { findProgram } from '@sekimori/qemu';
+import { parseMountinfo } from '../mountinfo.ts';
 import type { FileState, FileSystem, MachinePort, Ran, RunOptions } from './machine.ts';
 
 const MAX_FILE = 1024 * 1024;
@@ -65,25 +67,18 @@ async function fileSystem(path: string): Promise<FileSystem> {
   };
 }
 
-/** Of the last mount on the longest path above the folder. proc(5), mountinfo: its own options, then those of the super block. */
+/** Of the last mount on the longest path above the folder. */
 export function mountOptions(mountinfo: string, folder: string): readonly string[] {
-  let found: { readonly length: number; readonly options: readonly string[] } = { length: 0, options: [] };
-  for (const line of mountinfo.split('\n')) {
-    const [mount = '', source = ''] = line.split(' - ');
-    const [, , , , point = '', options = ''] = mount.split(' ');
-    const path = point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    const isAbove = path !== '' && (path === '/' || folder === path || folder.startsWith(`${path}/`));
-    if (!isAbove || path.length < found.length) continue;
-    found = { length: path.length, options: [...options.split(','), ...(source.split(' ')[2] ?? '').split(',')] };
-  }
-  return found.options;
+  const above = parseMountinfo(mountinfo).filter(
+    (mount) => mount.folder === '/' || folder === mount.folder || folder.startsWith(`${mount.folder}/`),
+  );
+  const longest = Math.max(...above.map((mount) => mount.folder.length));
+  return above.findLast((mount) => mount.folder.length === longest)?.options ?? [];
 }
 
 /** Without our environment, and with nothing to read. */
 async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const path = await findProgram(program);
+  const path = findProgram(program);
   if (path === undefined) return { missing: true };
   const { timeoutMillis = TIMEOUT_MILLIS, until } = options;
   return new Promise((resolve) => {
@@ -109,22 +104,6 @@ async function run(program: string, args: readonly string[], options: RunOptions
     child.once('error', (error) => resolve({ status: undefined, stdout, stderr: error.message }));
     child.once('close', (status) => resolve({ status: status ?? undefined, stdout, stderr: stderr.trim() }));
   });
-}
-
-/** Also where a user's PATH does not lead. */
-async function findProgram(name: string): Promise<string | undefined> {
-  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
-    const path = join(folder, name);
-    if (
-      folder.startsWith('/') &&
-      (await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return path;
-  }
-  return undefined;
 }
 
 async function isThere(path: string): Promise<boolean> {

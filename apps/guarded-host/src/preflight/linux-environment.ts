@@ -1,5 +1,6 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { type Mount, parseMountinfo } from '../mountinfo.ts';
 import { efiVariables } from './efi-variables.ts';
 import type { BootEnvironment } from './environment.ts';
 import { partitionTable } from './gpt.ts';
@@ -58,17 +59,11 @@ async function hasEfi(folder: string): Promise<boolean> {
   return (await readdir(folder).catch((): string[] => [])).some((name) => name.toLowerCase() === 'efi');
 }
 
-/** File systems that firmware can read, with their devices as major:minor. proc(5), mountinfo. */
-export function fatMounts(mountinfo: string): readonly { readonly folder: string; readonly device: string }[] {
-  return mountinfo.split('\n').flatMap((line) => {
-    const [mount = '', source = ''] = line.split(' - ');
-    const [, , device, top, folder] = mount.split(' ');
-    if (source.split(' ')[0] !== 'vfat' || top !== '/' || device === undefined || folder === undefined) return [];
-    const path = folder.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    return [{ folder: path, device }];
-  });
+/** File systems that firmware can read. */
+export function fatMounts(mountinfo: string): readonly Pick<Mount, 'folder' | 'device'>[] {
+  return parseMountinfo(mountinfo)
+    .filter(({ type, top }) => type === 'vfat' && top === '/')
+    .map(({ folder, device }) => ({ folder, device }));
 }
 
 const BY_PARTUUID = '/dev/disk/by-partuuid';

@@ -36,7 +36,7 @@ async function unreadable({ settings, machine }: DoctorDeps, error: NodeJS.Errno
   const efi = await machine.names('/sys/firmware/efi');
   if (efi.length === 0)
     return failed('no log: this machine was not booted by UEFI', 'boot by UEFI: only that measures what is needed');
-  if (!kernel.includes('tpm0') && kernel.length === 0)
+  if (kernel.length === 0)
     return failed('no log: securityfs is not there', "'mount -t securityfs securityfs /sys/kernel/security'");
   const mend =
     'a boot loader that starts the kernel without its EFI stub hands no log over (GRUB 2.06 without Secure Boot): switch Secure Boot on, take GRUB 2.12, or boot a unified kernel image';
