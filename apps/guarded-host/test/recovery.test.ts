@@ -2,7 +2,7 @@ import { fromBase64, toBase64, toHex, utf8 } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { createGuardian } from '@sekimori/key-protector';
 import { expectOk } from '@sekimori/result';
-import { programsMissing, showsSecret } from '@sekimori/testkit';
+import { boot, measureInto, programsMissing, showsSecret } from '@sekimori/testkit';
 import { AK_ECC_P256, extendPcr, type PublicArea, publicArea, type Tpm, TPM_RH } from '@sekimori/tpm2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -12,7 +12,7 @@ import {
   type RecoveryFault,
   signBootPolicy,
 } from '../src/guest-disk/index.ts';
-import { activate, type GuestRequest, guestRequest, measureBoot } from './support/guest-tpm.ts';
+import { activate, type GuestRequest, guestRequest } from './support/guest-tpm.ts';
 import { AT, OTHER_VM, type OwnedVm, ownedVm, VM } from './support/owned-vm.ts';
 
 const DIGEST = new Uint8Array(32).fill(3);
@@ -26,7 +26,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('a guest that asks for 
 
   const booted = <T>(work: (tpm: Tpm) => Promise<T>, vm = owned) =>
     vm.use(async (tpm) => {
-      await measureBoot(tpm);
+      await measureInto(tpm, boot('uki-snakeoil'));
       return work(tpm);
     });
   const open = (bytes: Uint8Array) => openRecoveryRequest(crypto, bytes, { owner: owned.owner.guardian, vmId: VM });

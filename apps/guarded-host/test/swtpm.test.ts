@@ -1,12 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { parseEventLog } from '@sekimori/event-log';
 import { certificatesFromPem } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
 import { createAttestationKey, extendPcr, Tpm } from '@sekimori/tpm2';
 import { manufactureSwtpm, startSwtpm } from '@sekimori/tpm2-device/swtpm';
-import { boot, bootFile, programsMissing } from '@sekimori/testkit';
+import { boot, bootFile, measureInto, programsMissing } from '@sekimori/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectHost, hostIdentity, loadHostConfig, releaseKeys } from '../src/index.ts';
 import { anAgent } from './support/agent-host.ts';
@@ -27,7 +26,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('with a real swtpm', ()
     const swtpm = await startSwtpm({ stateDir });
     onTestFinished(() => swtpm.stop());
     const transport = await swtpm.open();
-    await measure(new Tpm(transport, crypto));
+    await measureInto(new Tpm(transport, crypto), boot('uki-snakeoil'));
     await transport.close();
 
     const config = join(folder, 'host.json');
@@ -71,7 +70,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('with a real swtpm', ()
     expect(rebooted.status).toBe(6);
 
     const again = await swtpm.open();
-    await measure(new Tpm(again, crypto));
+    await measureInto(new Tpm(again, crypto), boot('uki-snakeoil'));
     await again.close();
     const agent = await anAgent(expectOk(await loadHostConfig({ file: config, env: {} })), fakeTiming());
     const asked = await Promise.all([run('status'), run('attest'), run('status')]);
@@ -96,11 +95,3 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('with a real swtpm', ()
     await host.close();
   }, 120_000);
 });
-
-/** As the firmware of the recorded boot did it. */
-async function measure(tpm: Tpm): Promise<void> {
-  for (const { pcr, digests, type } of expectOk(parseEventLog(boot('uki-snakeoil'))).events) {
-    const digest = digests.get('sha256');
-    if (type !== 3 && digest) expectOk(await extendPcr(tpm, pcr, 'sha256', digest));
-  }
-}

@@ -13,7 +13,7 @@ export { createForger, type Forger } from './forger.ts';
 export { createFixedClock, type FixedClock, START } from './clock.ts';
 export { createIds } from './ids.ts';
 export { programsMissing, rootMissing } from './programs.ts';
-export { measure } from './measure.ts';
+export { measure, measureInto } from './measure.ts';
 export { QUOTED_PCRS } from './pcrs.ts';
 export { virtualHost, type VirtualHost, type VirtualHostOptions } from './virtual-host.ts';
 export { dumpDatabase, tamperWithDatabase } from './database.ts';

@@ -2,7 +2,6 @@ import { toBase64, utf8 } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { parseEventLog } from '@sekimori/event-log';
 import type { VmId } from '@sekimori/guest-state';
 import { expectOk, ok, type Result } from '@sekimori/result';
 import { boot } from '@sekimori/testkit';
@@ -11,7 +10,6 @@ import {
   createPrimary,
   type Credential,
   EMPTY_PASSWORD,
-  extendPcr,
   type LoadedKey,
   openEndorsementKey,
   type PublicArea,
@@ -39,14 +37,6 @@ export interface GuestRequest {
   readonly pcrs: ReadonlyMap<number, Uint8Array>;
   readonly key: LoadedKey;
   bytes(): Uint8Array;
-}
-
-/** As the firmware of a recorded boot did it. */
-export async function measureBoot(tpm: Tpm): Promise<void> {
-  for (const { pcr, digests, type } of expectOk(parseEventLog(boot('uki-snakeoil'))).events) {
-    const digest = digests.get('sha256');
-    if (type !== 3 && digest) expectOk(await extendPcr(tpm, pcr, 'sha256', digest));
-  }
 }
 
 /** The key of the request stays loaded: the caller flushes it. */

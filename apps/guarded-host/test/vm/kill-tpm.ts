@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { parseEventLog } from '@sekimori/event-log';
 import { certificatesFromPem } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
-import { boot, bootFile } from '@sekimori/testkit';
-import { extendPcr, Tpm } from '@sekimori/tpm2';
+import { boot, bootFile, measureInto } from '@sekimori/testkit';
+import { Tpm } from '@sekimori/tpm2';
 import { manufactureSwtpm, startSwtpm, type Swtpm } from '@sekimori/tpm2-device/swtpm';
 
 const BOOT = 'uki-snakeoil';
@@ -19,14 +18,7 @@ export async function aHostTpm(
   const [root] = expectOk(certificatesFromPem(await readFile(rootFile, 'utf8')));
   const swtpm = await startSwtpm({ stateDir });
   const transport = await swtpm.open();
-  const tpm = new Tpm(transport, crypto);
-  for (const { pcr, digests, type } of expectOk(parseEventLog(boot(BOOT))).events) {
-    const digest = digests.get('sha256');
-    if (type !== EV_NO_ACTION && digest) expectOk(await extendPcr(tpm, pcr, 'sha256', digest));
-  }
+  await measureInto(new Tpm(transport, crypto), boot(BOOT));
   await transport.close();
   return { swtpm, root: root!.der, issuerFile, log: bootFile(BOOT, 'binary_bios_measurements') };
 }
-
-/** Measures nothing. PC Client Platform Firmware Profile, 10.4.1. */
-const EV_NO_ACTION = 3;

@@ -5,7 +5,7 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { makeGuardian, ownGuardian } from '@sekimori/guardian-files';
 import { parseVmId, type VmId } from '@sekimori/guest-state';
 import { expectOk, ok } from '@sekimori/result';
-import { programsMissing } from '@sekimori/testkit';
+import { boot, measureInto, programsMissing } from '@sekimori/testkit';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { HostSettings } from '../../src/config.ts';
 import { readRecoveryAnswer } from '../../src/guest-disk/index.ts';
@@ -18,7 +18,7 @@ import { releaseLocally } from '../../src/vm/keys.ts';
 import { shieldVm } from '../../src/vm/shield.ts';
 import { knownVm, unlock } from '../../src/vm/unlock.ts';
 import { withVirtualTpm } from '../../src/vtpm/index.ts';
-import { guestRequest, measureBoot } from '../support/guest-tpm.ts';
+import { guestRequest } from '../support/guest-tpm.ts';
 import { jsonOf, sekimoriHost } from '../support/program.ts';
 import { aPlace, claimantNamed, vmSettings } from './vm-host.ts';
 
@@ -60,7 +60,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('an owner who is asked 
     const { state } = expectOk(await unlock(crypto, vm, releaseLocally(crypto, [owner])));
     const vtpm = { stateDir: generationPaths(folder, vm.newest).vtpm, stateKey: state.vtpmStateKey };
     const asked = await withVirtualTpm({ crypto, ...vtpm }, async (tpm) => {
-      await measureBoot(tpm);
+      await measureInto(tpm, boot('uki-snakeoil'));
       return ok((await guestRequest(tpm, id)).bytes());
     });
     await writeFile(at('request'), expectOk(asked));

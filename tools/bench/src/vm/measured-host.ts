@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { createClient } from '@sekimori/client';
 import { nodeTransport } from '@sekimori/client/node';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
-import { EV, parseEventLog } from '@sekimori/event-log';
 import {
   activate,
   attest,
@@ -19,8 +18,8 @@ import {
 import { certificatesFromPem } from '@sekimori/pki';
 import { expectOk } from '@sekimori/result';
 import { systemClock as clock } from '@sekimori/service-kit';
-import { boot } from '@sekimori/testkit';
-import { extendPcr, Tpm, type TpmTransport } from '@sekimori/tpm2';
+import { boot, measureInto } from '@sekimori/testkit';
+import { Tpm, type TpmTransport } from '@sekimori/tpm2';
 import { manufactureSwtpm, startSwtpm } from '@sekimori/tpm2-device/swtpm';
 import type { Services } from './services.ts';
 
@@ -44,7 +43,7 @@ export async function aMeasuredHost(folder: string, services: Services): Promise
   const timed = timedTransport(await swtpm.open());
   const tpm = new Tpm(timed.transport, crypto);
   const eventLog = boot('uki-snakeoil');
-  await bootAs(tpm, eventLog);
+  await measureInto(tpm, eventLog);
   const state = expectOk(await fileHostState(join(folder, 'state')));
   const tls = expectOk(await openTlsIdentity({ crypto, state, clock }));
   const transport = nodeTransport({ ca: services.ca, client: { key: tls.key, cert: tls.certificate } });
@@ -84,14 +83,6 @@ function timedTransport(inner: TpmTransport): { readonly transport: TpmTransport
     return taken;
   };
   return { transport: { transmit, close: () => inner.close() }, take };
-}
-
-/** What the firmware extended. */
-async function bootAs(tpm: Tpm, eventLog: Uint8Array): Promise<void> {
-  for (const { type, pcr, digests } of expectOk(parseEventLog(eventLog)).events) {
-    const digest = digests.get('sha256');
-    if (type !== EV.EV_NO_ACTION && digest) expectOk(await extendPcr(tpm, pcr, 'sha256', digest));
-  }
 }
 
 /** Enrolled, approved, its boot the baseline: it ends with a health certificate. */
