@@ -34,7 +34,7 @@ describe.skipIf(labIsMissing())('a guarded host whose boots are really measured'
     expect(expectOk(await activate(deps)).state).toBe('active');
 
     expect(await attest(deps)).toMatchObject({ fault: { code: 'policy-denied', subStatus: ['SecureBootSettings'] } });
-    expect(await captureBaseline('uki')).toEqual(BASELINE_PCRS);
+    expect(await hgs.captureBaseline(id, 'uki')).toEqual(BASELINE_PCRS);
     first = claimsOf(expectOk(await attest(deps)));
     expect(first).toMatchObject({ hostId: id, level: 'measured', restartCount: 0 });
     // all of this machine is in its initramfs, so the list of IMA has boot_aggregate alone
@@ -79,17 +79,9 @@ describe.skipIf(labIsMissing())('a guarded host whose boots are really measured'
     expect((await latestRefusals()).map((line) => line.split(':')[0])).toEqual(
       [7, 11, 8, 9, 14, 4].map((pcr) => `PCR ${pcr}`),
     );
-    expect(await captureBaseline('shim')).toEqual(BASELINE_PCRS);
+    expect(await hgs.captureBaseline(id, 'shim')).toEqual(BASELINE_PCRS);
     expect(claimsOf(expectOk(await attest(deps))).resetCount).toBe(first.resetCount + 3);
   });
-
-  /** Takes the last boot as a baseline. Gives the PCRs it names. */
-  async function captureBaseline(name: string): Promise<readonly number[]> {
-    const { verdicts } = expectOk(await hgs.administrator.call(attestationRoutes.showHost, { params: { id } }));
-    const body = { hostId: id, name, traceId: verdicts[0]?.traceId ?? 'none' };
-    const { pcrs } = expectOk(await hgs.administrator.call(attestationRoutes.captureBaseline, { body }));
-    return pcrs.map(({ index }) => index);
-  }
 
   /** What the administrator sees of the last refusal: each PCR with its first event that differs. */
   async function latestRefusals(): Promise<readonly string[]> {

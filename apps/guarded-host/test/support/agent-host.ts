@@ -9,7 +9,8 @@ import { boot, bootFile, type VirtualHost, virtualHost } from '@sekimori/testkit
 import { onTestFinished } from 'vitest';
 import { agentClient, type AgentClient } from '../../src/agent/client.ts';
 import { type AgentOptions, type RunningAgent, startAgent } from '../../src/agent/agent.ts';
-import { activate, attest, connectHost, enrol, type HostSettings, loadHostConfig } from '../../src/index.ts';
+import { connectHost, type HostSettings, loadHostConfig } from '../../src/index.ts';
+import { takeIn } from './administration.ts';
 import type { FakeTiming } from './fake-timing.ts';
 import { aFolder } from './folders.ts';
 import type { Hgs } from './hgs.ts';
@@ -56,11 +57,7 @@ export async function aMachineAt(addresses: readonly Address[], clock: Clock): P
   for (const { name, hgs } of addresses) {
     await hgs.trust(machine.vendorCa.certificate.der);
     const deps = expectOk(await host.atService(name));
-    const { id, ekFingerprint } = expectOk(await enrol(deps, { name: settings.name }));
-    await hgs.approve(id, ekFingerprint);
-    expectOk(await activate(deps));
-    await attest(deps); // its evidence is what the baseline is taken from, whatever was decided
-    await hgs.captureBaseline(id, settings.name);
+    const { id } = await takeIn(hgs, deps, { name: settings.name });
     await rm(join(settings.stateFolder, 'services', name, 'health.json'));
     ids.set(name, id);
   }

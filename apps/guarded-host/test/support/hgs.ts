@@ -1,25 +1,21 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toBase64Url } from '@sekimori/bytes';
 import { initDataFolder, type RunningServices, startServe } from '@sekimori/cli';
 import { type Client, createClient } from '@sekimori/client';
 import { nodeTransport } from '@sekimori/client/node';
-import { attestationRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { type Clock, createLogger, readPrivateFile, systemClock } from '@sekimori/service-kit';
 import { afterAll } from 'vitest';
+import { type Administration, administration } from './administration.ts';
 
 /** Both services as `sekimori serve` runs them, with an administrator's client. */
-export interface Hgs {
+export interface Hgs extends Administration {
   readonly services: RunningServices;
   /** PEM, and where it lies. */
   readonly ca: string;
   readonly caFile: string;
   readonly administrator: Client;
-  trust(root: Uint8Array): Promise<void>;
-  approve(id: string, ekFingerprint: string): Promise<void>;
-  captureBaseline(hostId: string, name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,18 +47,7 @@ export async function openHgs(clock: Clock = systemClock, env: Variables = {}): 
     ca,
     caFile: services.caFile,
     administrator,
-    async trust(root) {
-      const body = { certificate: toBase64Url(root), vendor: 'test', insecureSoftwareTpm: true };
-      expectOk(await administrator.call(attestationRoutes.addTpmRoot, { body }));
-    },
-    async approve(id, ekFingerprint) {
-      expectOk(await administrator.call(attestationRoutes.approveHost, { params: { id }, body: { ekFingerprint } }));
-    },
-    async captureBaseline(hostId, name) {
-      const { verdicts } = expectOk(await administrator.call(attestationRoutes.showHost, { params: { id: hostId } }));
-      const traceId = verdicts[0]?.traceId ?? 'none';
-      expectOk(await administrator.call(attestationRoutes.captureBaseline, { body: { hostId, name, traceId } }));
-    },
+    ...administration(administrator),
     async close() {
       transport.close();
       await services.close();

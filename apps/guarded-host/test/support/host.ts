@@ -8,16 +8,8 @@ import { expectOk } from '@sekimori/result';
 import { type Clock, systemClock } from '@sekimori/service-kit/program';
 import { boot, type BootName, QUOTED_PCRS, type VirtualHost, virtualHost } from '@sekimori/testkit';
 import { afterAll } from 'vitest';
-import {
-  activate,
-  attest,
-  type AttestDeps,
-  enrol,
-  fileHostState,
-  type HostDeps,
-  onePair,
-  openTlsIdentity,
-} from '../../src/index.ts';
+import { type AttestDeps, fileHostState, type HostDeps, onePair, openTlsIdentity } from '../../src/index.ts';
+import { takeIn } from './administration.ts';
 import type { Hgs } from './hgs.ts';
 
 /** A guarded host over a software TPM whose PCRs hold a recorded boot. */
@@ -82,11 +74,6 @@ export async function anActiveHost(
   options?: Parameters<typeof aHost>[1],
 ): Promise<TestHost & { readonly id: string }> {
   const host = await aHost(hgs, options);
-  const name = uniqueName();
-  const { id, ekFingerprint } = expectOk(await enrol(host.deps, { name }));
-  await hgs.approve(id, ekFingerprint);
-  expectOk(await activate(host.deps));
-  await attest(host.deps); // refused, and its evidence is what the baseline is taken from
-  await hgs.captureBaseline(id, name);
+  const { id } = await takeIn(hgs, host.deps, { name: uniqueName() });
   return { ...host, id };
 }

@@ -3,15 +3,16 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fromBase64Url, toBase64Url } from '@sekimori/bytes';
+import { fromBase64Url } from '@sekimori/bytes';
 import { initDataFolder } from '@sekimori/cli';
 import { createClient } from '@sekimori/client';
 import { nodeTransport } from '@sekimori/client/node';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { type Guardian, parseGuardianMetadata } from '@sekimori/key-protector';
-import { attestationRoutes, healthRoutes, keyProtectionRoutes } from '@sekimori/protocol';
+import { healthRoutes, keyProtectionRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { readPrivateFile } from '@sekimori/service-kit';
+import { type Administration, administration } from '../support/administration.ts';
 import { Daemon } from './kill-daemon.ts';
 
 const BIN = fileURLToPath(new URL('../../../cli/bin/sekimori.js', import.meta.url));
@@ -22,6 +23,7 @@ export class ServedFolder {
   readonly attestationUrl: string;
   readonly keyProtectionUrl: string;
   readonly caFile: string;
+  readonly administrator: Administration;
   readonly #data: string;
 
   private constructor(data: string, urls: { readonly attestation: string; readonly keyProtection: string }) {
@@ -29,6 +31,9 @@ export class ServedFolder {
     this.attestationUrl = urls.attestation;
     this.keyProtectionUrl = urls.keyProtection;
     this.caFile = join(data, 'ca', 'ca.pem');
+    this.administrator = administration({
+      call: (route, ...input) => this.#with(this.attestationUrl, (client) => client.call(route, ...input)),
+    });
     this.daemon = new Daemon({
       command: [process.execPath, '--conditions=@sekimori/source', BIN, 'serve', '--data', data],
       logFile: `${data}.log`,
@@ -50,27 +55,6 @@ export class ServedFolder {
       expectOk(await client.call(keyProtectionRoutes.guardian)),
     );
     return expectOk(parseGuardianMetadata(crypto, fromBase64Url(metadata)!)).guardian;
-  }
-
-  async trust(root: Uint8Array): Promise<void> {
-    const body = { certificate: toBase64Url(root), vendor: 'test', insecureSoftwareTpm: true };
-    await this.#with(this.attestationUrl, async (client) =>
-      expectOk(await client.call(attestationRoutes.addTpmRoot, { body })),
-    );
-  }
-
-  async approve(id: string, ekFingerprint: string): Promise<void> {
-    await this.#with(this.attestationUrl, async (client) =>
-      expectOk(await client.call(attestationRoutes.approveHost, { params: { id }, body: { ekFingerprint } })),
-    );
-  }
-
-  async captureBaseline(hostId: string): Promise<void> {
-    await this.#with(this.attestationUrl, async (client) => {
-      const { verdicts } = expectOk(await client.call(attestationRoutes.showHost, { params: { id: hostId } }));
-      const traceId = verdicts[0]?.traceId ?? 'none';
-      expectOk(await client.call(attestationRoutes.captureBaseline, { body: { hostId, name: 'node', traceId } }));
-    });
   }
 
   /** Changes with each commit of the key protection service, when that is on the disk. */

@@ -8,10 +8,11 @@ import type { AnyRoute, ReplyOf } from '@sekimori/protocol';
 import { expectOk, type Result } from '@sekimori/result';
 import { agentRoutes } from '../../src/agent/api.ts';
 import { agentClient, AgentOutageError } from '../../src/agent/client.ts';
-import { activate, attest, connectHost, enrol, loadHostConfig } from '../../src/index.ts';
+import { connectHost, loadHostConfig } from '../../src/index.ts';
 import { type StartReport, type VmDetails, vmRoutes } from '../../src/vm/api.ts';
 import { socketsIn } from '../../src/vm/machine.ts';
 import { runFolderOf } from '../../src/vm/run-record.ts';
+import { takeIn } from '../support/administration.ts';
 import { BIN } from '../support/program.ts';
 import { SerialConsole } from './kill-console.ts';
 import { Daemon } from './kill-daemon.ts';
@@ -195,18 +196,11 @@ export class KillStage {
   }
 }
 
-/** As an operator takes in a host: enrolled, approved, its boot the baseline. */
 async function becomeActive(service: ServedFolder, config: string, vendorRoot: Uint8Array): Promise<void> {
-  await service.trust(vendorRoot);
+  await service.administrator.trust(vendorRoot);
   const settings = expectOk(await loadHostConfig({ file: config, env: {} }));
   const host = expectOk(await connectHost(settings));
-  const deps = expectOk(await host.atService());
-  const { id, ekFingerprint } = expectOk(
-    await enrol(deps, { name: settings.name, intermediates: expectOk(await host.endorsementIntermediates()) }),
-  );
-  await service.approve(id, ekFingerprint);
-  expectOk(await activate(deps));
-  await attest(deps); // refused, and its evidence is what the baseline is taken from
-  await service.captureBaseline(id);
+  const intermediates = expectOk(await host.endorsementIntermediates());
+  await takeIn(service.administrator, expectOk(await host.atService()), { name: settings.name, intermediates });
   await host.close();
 }

@@ -10,7 +10,7 @@ import { buildShieldedLab, labIsMissing, MARKER, type ShieldedLab, tinyGuestImag
 import { keyProtectionRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { activate, attest, enrol } from '../../src/index.ts';
+import { takeIn } from '../support/administration.ts';
 import { type Hgs, openHgs } from '../support/hgs.ts';
 import { aMeasuredHost, type MeasuredHost } from '../support/measured-host.ts';
 import { jsonOf, sekimoriHost } from '../support/program.ts';
@@ -61,13 +61,8 @@ describe.skipIf(labIsMissing('shielded'))('VMs on a host whose boots are really 
     const { deps, pair, vendor, configFile } = await machine.boot('uki-snakeoil');
     [config, keyProtection] = [configFile, pair.keyProtection[0]!.nodes[0]!.client];
     await hgs.trust(vendor.root);
-    const { id, ekFingerprint } = expectOk(
-      await enrol(deps, { name: 'measured', intermediates: vendor.intermediates }),
-    );
-    await hgs.approve(id, ekFingerprint);
-    expectOk(await activate(deps));
-    expect(await attest(deps)).toMatchObject({ fault: { code: 'policy-denied' } });
-    await hgs.captureBaseline(id, 'measured');
+    const { first } = await takeIn(hgs, deps, { name: 'measured', intermediates: vendor.intermediates });
+    expect(first).toMatchObject({ fault: { code: 'policy-denied' } });
     agent = await startAgentProcess(config);
     await done('wait', '--guarded', '--timeout', '60');
   });
