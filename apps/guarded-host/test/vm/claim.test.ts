@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import { beat, claim, type Claimant, latestClaim, releaseClaim, stillOurs } from '../../src/vm/folder/claim.ts';
-import { aVmFolder } from './support.ts';
+import { aVmFolder } from './support/vm-folder.ts';
 
 const hostA: Claimant = { machine: 'machine-a', boot: 'boot-a1', host: 'a' };
 const hostB: Claimant = { machine: 'machine-b', boot: 'boot-b1', host: 'b' };

@@ -5,7 +5,7 @@ import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import { createVmFrom } from '../../src/vm/create.ts';
 import { definitionIn } from '../../src/vm/unlock.ts';
-import { aVmFolder } from './support.ts';
+import { aVmFolder } from './support/vm-folder.ts';
 
 const TEXT = `security: shielded
 machine: { cpus: 1, memoryMiB: 128 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { allowedHere } from '../../src/vm/allowed.ts';
 import type { VmDefinition } from '../../src/vm/definition/schema.ts';
 import { openDisk } from '../../src/vm/disks.ts';
-import { aVmFolder } from './support.ts';
+import { aVmFolder } from './support/vm-folder.ts';
 
 const disk = (file: string) => ({ name: 'data', file, mode: 'outer' }) as const;
 const unsafe = { fault: { code: 'vm-disk-unsafe' } };

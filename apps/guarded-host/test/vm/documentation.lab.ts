@@ -7,8 +7,9 @@ import { text } from 'node:stream/consumers';
 import { labIsMissing, tinyGuestImage } from '@sekimori/lab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BIN } from '../support/program.ts';
-import { type AgentProcess, startAgentProcess } from './agent-process.ts';
-import { aPlace } from './vm-host.ts';
+import { startAgentProcess } from './support/agent-process.ts';
+import type { Daemon } from './support/daemon.ts';
+import { aPlace } from './support/vm-host.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../../../docs/virtual-machines.md', import.meta.url));
 const CLI = fileURLToPath(new URL('../../../cli/bin/sekimori.js', import.meta.url));
@@ -16,7 +17,7 @@ const CLI = fileURLToPath(new URL('../../../cli/bin/sekimori.js', import.meta.ur
 // docs/virtual-machines.md, "On one machine": its files and its commands as they stand there, in folders of the test.
 describe.skipIf(labIsMissing('outer'))('the document about virtual machines', () => {
   let place: Awaited<ReturnType<typeof aPlace>>;
-  let agent: AgentProcess | undefined;
+  let agent: Daemon | undefined;
   let commands: readonly string[];
   const at = (name: string) => join(place.folder, name);
 

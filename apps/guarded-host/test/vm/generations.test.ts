@@ -11,7 +11,7 @@ import {
   replaceGuestState,
 } from '../../src/vm/folder/generations.ts';
 import { generationPaths } from '../../src/vm/folder/layout.ts';
-import { aVmFolder, aVtpmFolder } from './support.ts';
+import { aVmFolder, aVtpmFolder } from './support/vm-folder.ts';
 
 const pair = (generation: bigint) => ({
   generation,

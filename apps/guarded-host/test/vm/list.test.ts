@@ -9,7 +9,7 @@ import { vmPaths } from '../../src/vm/folder/layout.ts';
 import { vmAgentRoutes } from '../../src/vm/routes.ts';
 import { anAgent } from '../support/agent-host.ts';
 import { fakeTiming } from '../support/fake-timing.ts';
-import { aPlace, vmHost, vmSettings } from './vm-host.ts';
+import { aPlace, vmHost, vmSettings } from './support/vm-host.ts';
 
 it('tells a VM whose definition cannot be read from one that its owner has not shielded, below a header', async () => {
   const place = await aPlace();

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { lockFile } from '../../src/flock.ts';
 import { claim, releaseClaim, vmLocked } from '../../src/vm/folder/claim.ts';
 import { vmPaths } from '../../src/vm/folder/layout.ts';
-import { aVmFolder } from './support.ts';
+import { aVmFolder } from './support/vm-folder.ts';
 
 describe("the storage's lock of a VM", () => {
   it('is held once, and again after it was released', async () => {

@@ -14,8 +14,9 @@ import { takeIn } from '../support/administration.ts';
 import { type Hgs, openHgs } from '../support/hgs.ts';
 import { aMeasuredHost, type MeasuredHost } from '../support/measured-host.ts';
 import { jsonOf, sekimoriHost } from '../support/program.ts';
-import { type AgentProcess, startAgentProcess } from './agent-process.ts';
-import { aPlace, serialText } from './vm-host.ts';
+import { startAgentProcess } from './support/agent-process.ts';
+import type { Daemon } from './support/daemon.ts';
+import { aPlace, serialText } from './support/vm-host.ts';
 
 const MESSAGE = 'hello from the outer disk';
 
@@ -25,7 +26,7 @@ describe.skipIf(labIsMissing('shielded'))('VMs on a host whose boots are really 
   let machine: MeasuredHost;
   let place: Awaited<ReturnType<typeof aPlace>>;
   let lab: ShieldedLab;
-  let agent: AgentProcess | undefined;
+  let agent: Daemon | undefined;
   let config: string;
   let keyProtection: Client;
   const sekimori = (...args: readonly string[]) => sekimoriHost([...args, '--config', config, '--json']);

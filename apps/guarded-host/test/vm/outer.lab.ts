@@ -11,7 +11,7 @@ import { releaseLocally } from '../../src/vm/keys.ts';
 import type { VmSettings } from '../../src/vm/settings.ts';
 import { knownVm, unlock } from '../../src/vm/unlock.ts';
 import type { VirtualMachines } from '../../src/vm/virtual-machines.ts';
-import { aPlace, aShieldedVm, fabric, serialText, vmHost, vmSettings } from './vm-host.ts';
+import { aPlace, aShieldedVm, fabric, serialText, vmHost, vmSettings } from './support/vm-host.ts';
 
 const MESSAGE = 'hello from the encrypted disk';
 

@@ -20,7 +20,7 @@ import { knownVm, unlock } from '../../src/vm/unlock.ts';
 import { withVirtualTpm } from '../../src/vtpm/index.ts';
 import { guestRequest } from '../support/guest-tpm.ts';
 import { jsonOf, sekimoriHost } from '../support/program.ts';
-import { aPlace, claimantNamed, vmSettings } from './vm-host.ts';
+import { aPlace, claimantNamed, vmSettings } from './support/vm-host.ts';
 
 // A VM whose folder lies on storage that somebody else writes to, and its owner's commands over it. No disk of it is encrypted here.
 describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('an owner who is asked to sign', () => {

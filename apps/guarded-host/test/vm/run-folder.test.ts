@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseVmId } from '@sekimori/guest-state';
 import { expect, it } from 'vitest';
 import { makeRunFolder, runFolderOf, runPaths, runRecords, writeRunRecord } from '../../src/vm/run-record.ts';
-import { aVmFolder } from './support.ts';
+import { aVmFolder } from './support/vm-folder.ts';
 
 const vmId = parseVmId('0190b5a2-0000-7000-8000-000000000001')!;
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);

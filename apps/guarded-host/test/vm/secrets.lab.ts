@@ -17,8 +17,8 @@ import type { VmSettings } from '../../src/vm/settings.ts';
 import { knownVm, unlock } from '../../src/vm/unlock.ts';
 import type { VirtualMachines } from '../../src/vm/virtual-machines.ts';
 import { parseVmId } from '@sekimori/guest-state';
-import { filesWith, formsOf, processesWith } from './traces.ts';
-import { aPlace, aShieldedVm, fabric, owner, serialText, vmHost, vmSettings } from './vm-host.ts';
+import { filesWith, formsOf, processesWith } from './support/traces.ts';
+import { aPlace, aShieldedVm, fabric, owner, serialText, vmHost, vmSettings } from './support/vm-host.ts';
 
 const MESSAGE = 'what only the guest may read';
 const run = promisify(execFile);

@@ -7,8 +7,8 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createVm } from '../../src/vm/create.ts';
 import { vmPaths } from '../../src/vm/folder/layout.ts';
 import { type ShieldOptions, shieldVm } from '../../src/vm/shield.ts';
-import { aVmFolder } from './support.ts';
-import { claimantNamed, owner } from './vm-host.ts';
+import { aVmFolder } from './support/vm-folder.ts';
+import { claimantNamed, owner } from './support/vm-host.ts';
 
 // Disks in mode boot alone: they are copied, which needs neither QEMU nor cryptsetup.
 describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('shielding, in a folder that others write to', () => {

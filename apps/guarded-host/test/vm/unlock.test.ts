@@ -16,7 +16,7 @@ import { addGeneration } from '../../src/vm/folder/generations.ts';
 import { generationPaths, vmPaths } from '../../src/vm/folder/layout.ts';
 import { releaseLocally } from '../../src/vm/keys.ts';
 import { knownVm, unlock } from '../../src/vm/unlock.ts';
-import { aVmFolder, aVtpmFolder } from './support.ts';
+import { aVmFolder, aVtpmFolder } from './support/vm-folder.ts';
 
 const at = new Date();
 const { keys: owner } = await createGuardian(crypto, 'Owner', at);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
-import { killPoints, nameOf, seedOr } from './kill-points.ts';
-import { KillStage } from './kill-stage.ts';
-import { stopped, strike } from './kill-strike.ts';
+import { killPoints, nameOf, seedOr } from './points.ts';
+import { KillStage } from './stage.ts';
+import { stopped, strike } from './strike.ts';
 
 /** One machine with one VM, struck at each point in turn. The seed, by which the same points come again, is in the name. */
 export function killSuite(options: { readonly points: number; readonly seed: number; readonly skip: boolean }): void {

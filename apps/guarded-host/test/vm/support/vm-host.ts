@@ -6,12 +6,12 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { createGuardian, type GuardianKeys } from '@sekimori/key-protector';
 import { expectOk } from '@sekimori/result';
 import { Value } from 'typebox/value';
-import type { Claimant } from '../../src/vm/folder/claim.ts';
-import { createVm, type NewVm } from '../../src/vm/create.ts';
-import { releaseLocally, type ReleaseKeys } from '../../src/vm/keys.ts';
-import { VmSettings } from '../../src/vm/settings.ts';
-import { shieldVm, type ShieldOptions } from '../../src/vm/shield.ts';
-import { VirtualMachines } from '../../src/vm/virtual-machines.ts';
+import type { Claimant } from '../../../src/vm/folder/claim.ts';
+import { createVm, type NewVm } from '../../../src/vm/create.ts';
+import { releaseLocally, type ReleaseKeys } from '../../../src/vm/keys.ts';
+import { VmSettings } from '../../../src/vm/settings.ts';
+import { shieldVm, type ShieldOptions } from '../../../src/vm/shield.ts';
+import { VirtualMachines } from '../../../src/vm/virtual-machines.ts';
 
 const at = new Date();
 const { keys: owner } = await createGuardian(crypto, 'Owner', at);

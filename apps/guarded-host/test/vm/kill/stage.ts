@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallArguments } from '@sekimori/client';
@@ -6,21 +6,20 @@ import { parseVmId } from '@sekimori/guest-state';
 import { tinyGuestImage } from '@sekimori/lab';
 import type { AnyRoute, ReplyOf } from '@sekimori/protocol';
 import { expectOk, type Result } from '@sekimori/result';
-import { agentRoutes } from '../../src/agent/api.ts';
-import { agentClient, AgentOutageError } from '../../src/agent/client.ts';
-import { connectHost, loadHostConfig } from '../../src/index.ts';
-import { type StartReport, type VmDetails, vmRoutes } from '../../src/vm/api.ts';
-import { socketsIn } from '../../src/vm/machine.ts';
-import { runFolderOf } from '../../src/vm/run-record.ts';
-import { takeIn } from '../support/administration.ts';
-import { BIN } from '../support/program.ts';
-import { SerialConsole } from './kill-console.ts';
-import { Daemon } from './kill-daemon.ts';
-import type { Victim } from './kill-points.ts';
-import { isThere, killAllOf, processesOf } from './kill-processes.ts';
-import { ServedFolder } from './kill-services.ts';
-import { aHostTpm } from './kill-tpm.ts';
-import { aPlace, aShieldedVm, vmSettings } from './vm-host.ts';
+import { agentClient, AgentOutageError } from '../../../src/agent/client.ts';
+import { connectHost, loadHostConfig } from '../../../src/index.ts';
+import { type StartReport, type VmDetails, vmRoutes } from '../../../src/vm/api.ts';
+import { socketsIn } from '../../../src/vm/machine.ts';
+import { runFolderOf } from '../../../src/vm/run-record.ts';
+import { takeIn } from '../../support/administration.ts';
+import { SerialConsole } from './console.ts';
+import { startAgentProcess } from '../support/agent-process.ts';
+import type { Daemon } from '../support/daemon.ts';
+import type { Victim } from './points.ts';
+import { isThere, killAllOf, processesOf } from '../support/processes.ts';
+import { ServedFolder } from './services.ts';
+import { aHostTpm } from './tpm.ts';
+import { aPlace, aShieldedVm, vmSettings } from '../support/vm-host.ts';
 
 const NAME = 'tiny';
 /** A beat, a look and a resealing of what changed, six times in it. */
@@ -40,7 +39,6 @@ export class KillStage {
   readonly agent: Daemon;
   readonly service: ServedFolder;
   readonly console: SerialConsole;
-  readonly folder: string;
   readonly vmFolder: string;
   /** Of all VMs of the machine, and of this one. */
   readonly runFolders: string;
@@ -51,26 +49,18 @@ export class KillStage {
   private constructor(parts: {
     readonly folder: string;
     readonly service: ServedFolder;
-    readonly config: string;
+    readonly agent: Daemon;
     readonly vm: { readonly folder: string; readonly id: string };
     readonly runFolders: string;
     readonly close: (() => Promise<void>)[];
   }) {
-    this.folder = parts.folder;
     this.service = parts.service;
     this.vmFolder = parts.vm.folder;
     this.runFolders = parts.runFolders;
     this.runFolder = runFolderOf(parts.runFolders, parseVmId(parts.vm.id)!);
     this.#socket = join(parts.folder, 'agent', 'agent.sock');
     this.#close = parts.close;
-    this.agent = new Daemon({
-      command: [process.execPath, '--conditions=@sekimori/source', BIN, 'run', '--config', parts.config],
-      logFile: join(parts.folder, 'agent.log'),
-      isReady: async () => {
-        const answer = await this.#call(agentRoutes.agent);
-        return answer !== 'gone' && answer.ok;
-      },
-    });
+    this.agent = parts.agent;
     this.console = new SerialConsole(socketsIn(this.runFolder).serial);
   }
 
@@ -112,9 +102,9 @@ export class KillStage {
     await becomeActive(service, config, tpm.root);
     const image = tinyGuestImage({ message: 'hello', countOnDisk: true, countInNvram: true, mode: 'stay' });
     const vm = await aShieldedVm(settings, NAME, { image, guardians: [await service.guardian()] });
-    const stage = new KillStage({ folder, service, config, vm, runFolders: settings.runFolder, close });
+    const agent = await startAgentProcess(config);
+    const stage = new KillStage({ folder, service, agent, vm, runFolders: settings.runFolder, close });
     close.push(() => stage.#endVm());
-    await stage.agent.ensure();
     return stage;
   }
 
@@ -171,8 +161,7 @@ export class KillStage {
 
   /** The end of what the agent said. */
   async agentLog(): Promise<string> {
-    const text = await readFile(join(this.folder, 'agent.log'), 'utf8');
-    return text.split('\n').slice(-40).join('\n');
+    return (await this.agent.said()).split('\n').slice(-40).join('\n');
   }
 
   async close(): Promise<void> {

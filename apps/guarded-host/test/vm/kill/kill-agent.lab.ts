@@ -2,11 +2,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { labIsMissing } from '@sekimori/lab';
 import { expectOk } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { latestClaim } from '../../src/vm/folder/claim.ts';
-import { newestState } from './kill-owner.ts';
-import { isThere, processesOf } from './kill-processes.ts';
-import { KillStage, type Outcome } from './kill-stage.ts';
-import { stopped } from './kill-strike.ts';
+import { latestClaim } from '../../../src/vm/folder/claim.ts';
+import { newestState } from './owner.ts';
+import { isThere, processesOf } from '../support/processes.ts';
+import { KillStage, type Outcome } from './stage.ts';
+import { stopped } from './strike.ts';
 
 /** What the agent does by itself, it does every ten seconds: what these tests see, it did because of what happened. */
 const LEASE_SECONDS = 60;

@@ -2,8 +2,8 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { openGuestState, wipeGuestState } from '@sekimori/guest-state';
 import { OpenedProtector } from '@sekimori/key-protector';
 import { expectOk } from '@sekimori/result';
-import { knownVm } from '../../src/vm/unlock.ts';
-import { owner } from './vm-host.ts';
+import { knownVm } from '../../../src/vm/unlock.ts';
+import { owner } from '../support/vm-host.ts';
 
 /** What the owner of a VM finds in the newest generation of its folder. Throws where it does not open. */
 export async function newestState(

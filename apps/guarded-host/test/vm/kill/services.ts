@@ -12,10 +12,10 @@ import { type Guardian, parseGuardianMetadata } from '@sekimori/key-protector';
 import { healthRoutes, keyProtectionRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { readPrivateFile } from '@sekimori/service-kit';
-import { type Administration, administration } from '../support/administration.ts';
-import { Daemon } from './kill-daemon.ts';
+import { type Administration, administration } from '../../support/administration.ts';
+import { Daemon } from '../support/daemon.ts';
 
-const BIN = fileURLToPath(new URL('../../../cli/bin/sekimori.js', import.meta.url));
+const BIN = fileURLToPath(new URL('../../../../cli/bin/sekimori.js', import.meta.url));
 
 /** Both services in one process of their own: `sekimori serve` over a data folder. */
 export class ServedFolder {

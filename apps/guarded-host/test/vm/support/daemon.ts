@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_MILLIS = 60_000;
@@ -36,13 +37,18 @@ export class Daemon {
     if (!this.#child) this.#start();
     const deadline = performance.now() + START_MILLIS;
     while (!(await this.#isReady())) {
-      if (!this.#child) throw new Error(`it ended: see ${this.#logFile}`);
+      if (!this.#child) throw new Error(`it ended: ${await this.said()}`);
       if (performance.now() > deadline) {
         await this.kill();
-        throw new Error(`it does not answer: see ${this.#logFile}`);
+        throw new Error(`it does not answer: ${await this.said()}`);
       }
       await sleep(POLL_MILLIS);
     }
+  }
+
+  /** What it has written to its log. */
+  said(): Promise<string> {
+    return readFile(this.#logFile, 'utf8');
   }
 
   /** By force, and at once. Resolves when it is gone. */
