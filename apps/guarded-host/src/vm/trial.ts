@@ -25,7 +25,6 @@ export interface Trial {
   /** The disk that it boots from, in clear. */
   readonly bootDisk: string;
   readonly nvram: Uint8Array;
-  readonly uid: number | undefined;
   /** Aborted where somebody waits no longer. */
   readonly signal: AbortSignal;
 }
@@ -48,7 +47,9 @@ async function bootOnce(
   trial: Trial,
   atTheEnd: (step: () => Promise<unknown>) => void,
 ): Promise<Result<ReadonlyMap<number, Uint8Array>>> {
-  const { settings, definition, uid } = trial;
+  const { settings, definition } = trial;
+  // One below those of VMs: what a trial leaves behind is no VM's.
+  const uid = process.getuid?.() === 0 ? settings.uidBase - 1 : undefined;
   const boot = definition.disks.find(({ mode }) => mode === 'boot');
   if (!boot) return fail('trial-failed', 'the definition has no disk in mode boot');
   const runFolder = join(settings.runFolder, `${TRIAL}${process.pid}-${toHex(crypto.random(4))}`);
@@ -64,9 +65,11 @@ async function bootOnce(
   atTheEnd(() => vtpm.value.stop());
   const nvram = await memoryFile(trial.nvram);
   if (!nvram.ok) return nvram;
+  atTheEnd(() => nvram.value.close());
   const code = await open(firmwareFor(settings, definition.firmware).code, 'r');
+  atTheEnd(() => code.close());
   const disk = await open(trial.bootDisk, 'r');
-  for (const file of [nvram.value, code, disk]) atTheEnd(() => file.close());
+  atTheEnd(() => disk.close());
   // Nobody is to look at it from outside, and it talks to nobody.
   const { devices: _, networks: __, ...rest } = definition;
   const launched = await launchQemu({

@@ -1,6 +1,4 @@
 import { readFile, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fromBase64Url } from '@sekimori/bytes';
@@ -12,6 +10,7 @@ import { type Guardian, parseGuardianMetadata } from '@sekimori/key-protector';
 import { healthRoutes, keyProtectionRoutes } from '@sekimori/protocol';
 import { expectOk } from '@sekimori/result';
 import { readPrivateFile } from '@sekimori/service-kit';
+import { freePort } from '@sekimori/tpm2-device/swtpm';
 import { type Administration, administration } from '../../support/administration.ts';
 import { Daemon } from '../support/daemon.ts';
 
@@ -86,14 +85,4 @@ export class ServedFolder {
       transport.close();
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -9,7 +9,7 @@ import { Value } from 'typebox/value';
 import type { Claimant } from '../../../src/vm/folder/claim.ts';
 import { createVm, type NewVm } from '../../../src/vm/create.ts';
 import { releaseLocally, type ReleaseKeys } from '../../../src/vm/keys.ts';
-import { VmSettings } from '../../../src/vm/settings.ts';
+import { firmwareFor, VmSettings } from '../../../src/vm/settings.ts';
 import { shieldVm, type ShieldOptions } from '../../../src/vm/shield.ts';
 import { VirtualMachines } from '../../../src/vm/virtual-machines.ts';
 
@@ -78,7 +78,7 @@ export async function aShieldedVm(
   const source = join(made.folder, '..', `${name}.clear`);
   await writeFile(source, image);
   const secureBoot = vm?.firmware?.secureBoot === true;
-  const variables = settings.firmware[secureBoot ? 'secureBoot' : 'plain'].variables;
+  const { variables } = firmwareFor(settings, { secureBoot });
   expectOk(
     await shieldVm({
       folder: made.folder,

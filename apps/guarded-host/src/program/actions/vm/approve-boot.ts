@@ -43,7 +43,6 @@ export async function approveBootAction(
       vmId,
       bootDisk: options.bootDisk,
       nvram: nvram.value,
-      uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
       signal,
     }),
   );

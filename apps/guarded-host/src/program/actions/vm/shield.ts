@@ -56,7 +56,6 @@ export async function shieldAction(
             vmId: read.value.vmId,
             bootDisk,
             nvram: nvram.value,
-            uid: process.getuid?.() === 0 ? settings.vms.uidBase - 1 : undefined,
             signal,
           }),
         ),
