@@ -35,7 +35,8 @@ async function perform(machine: Machine, frame: CommandFrame): Promise<Answer<Ui
   if (!machine.started && name !== 'Startup') return refuse(RC.initialize);
   const command: Command = COMMANDS[name];
   // the table of handlers pairs each name with its own request and response
-  const handler = HANDLERS[name] as Handler<CommandName>;
+  const handler = HANDLERS[name] as Handler<CommandName> | undefined;
+  if (!handler) return refuse(RC.commandCode);
 
   const entities: Entity[] = [];
   for (const [i, kind] of handler.handles.entries()) {

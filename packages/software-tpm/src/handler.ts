@@ -27,8 +27,8 @@ export interface Handler<Name extends CommandName> {
   ): Answer<Done<Name>> | Promise<Answer<Done<Name>>>;
 }
 
-/** Each command has a handler, or this does not compile. */
-export type Handlers = { readonly [Name in CommandName]: Handler<Name> };
+/** What has none is a command that this TPM has not. */
+export type Handlers = { readonly [Name in CommandName]?: Handler<Name> };
 
 interface Layout<Name extends CommandName, Kinds extends readonly HandleKind[]> {
   readonly handles?: Kinds;

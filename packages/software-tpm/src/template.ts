@@ -26,8 +26,8 @@ function unusableScheme({ objectAttributes: attributes, parameters }: TpmtPublic
   if (parameters.is !== 'rsa' && parameters.is !== 'ecc') return wrong(RC.type);
   const { symmetric, scheme } = parameters.value;
   const isStorage = attributes.restricted && attributes.decrypt;
-  if (isStorage !== (symmetric.algorithm === 'aes')) return wrong(RC.symmetric);
-  if (symmetric.algorithm === 'aes' && (symmetric.mode !== 'cfb' || !isAesKeySize(symmetric.keyBits)))
+  if (isStorage !== (symmetric.algorithm !== 'null')) return wrong(RC.symmetric);
+  if (isStorage && (symmetric.algorithm !== 'aes' || symmetric.mode !== 'cfb' || !isAesKeySize(symmetric.keyBits)))
     return wrong(RC.symmetric);
   const fits = {
     null: !attributes.restricted || attributes.decrypt,
@@ -35,6 +35,9 @@ function unusableScheme({ objectAttributes: attributes, parameters }: TpmtPublic
     rsapss: attributes.sign && !attributes.decrypt,
     ecdsa: attributes.sign && !attributes.decrypt,
     ecdaa: false,
+    sm2: false,
+    ecschnorr: false,
+    ecmqv: false,
     rsaes: attributes.decrypt && !attributes.sign && !isStorage,
     oaep: attributes.decrypt && !attributes.sign && !isStorage,
     ecdh: attributes.decrypt && !attributes.sign && !isStorage,

@@ -4,6 +4,7 @@ import type { CurveName, HashName } from '@sekimori/crypto-core';
 /** TPM_ALG_ID by name. TCG Algorithm Registry, table 3. */
 export const TPM_ALG = {
   rsa: 0x0001,
+  tdes: 0x0003,
   sha1: 0x0004,
   hmac: 0x0005,
   aes: 0x0006,
@@ -47,16 +48,32 @@ export type TpmAlgorithm = keyof typeof TPM_ALG;
 /** Any algorithm, also one without a name here: for tools that list what a TPM can do. */
 export const TPM_ALG_ID = open('TPM_ALG_ID', u16, TPM_ALG);
 
-/** The hashes we compute. SM3 and SHA-3 banks are unknown numbers to evidence, hence faults. */
-export const TPMI_ALG_HASH: Codec<HashName> = algorithms('TPMI_ALG_HASH', ['sha1', 'sha256', 'sha384', 'sha512']);
+const COMPUTED = ['sha1', 'sha256', 'sha384', 'sha512'] as const satisfies readonly HashName[];
+/** The hashes we compute. Part 2, 9.27. SM3 and SHA-3 are unknown numbers to evidence, hence faults. */
+export const TPMI_ALG_HASH: Codec<HashName> = algorithms('TPMI_ALG_HASH', COMPUTED);
+/** Every hash of the registry, also those that are read and shown only. */
+export const ANY_HASH = algorithms('TPMI_ALG_HASH', [...COMPUTED, 'sm3_256', 'sha3_256', 'sha3_384', 'sha3_512']);
+/** Part 2, 12.2.2. */
 export const TPMI_ALG_PUBLIC = algorithms('TPMI_ALG_PUBLIC', ['rsa', 'ecc', 'keyedhash', 'symcipher']);
+/** Part 2, 9.31. */
 export const TPMI_ALG_SYM_MODE = algorithms('TPMI_ALG_SYM_MODE', ['ctr', 'ofb', 'cbc', 'cfb', 'ecb', 'null']);
 
-/** TPM_ECC_CURVE. TCG Algorithm Registry, table 4. */
+/** TPM_ECC_CURVE, as far as we compute on it. TCG Algorithm Registry, table 4. */
 export const TPMI_ECC_CURVE = closed('TPMI_ECC_CURVE', u16, { 'P-256': 3, 'P-384': 4, 'P-521': 5 } satisfies Record<
   CurveName,
   number
 >);
+/** Every curve of the registry, also those that are read and shown only. */
+export const ANY_CURVE = closed('TPM_ECC_CURVE', u16, {
+  'P-192': 1,
+  'P-224': 2,
+  ...TPMI_ECC_CURVE.numbers,
+  'BN-P256': 0x10,
+  'BN-P638': 0x11,
+  'SM2-P256': 0x20,
+});
+/** As a TPM lists the curves it has. Part 2, 10.8.6. */
+export const TPM_ECC_CURVE = open('TPM_ECC_CURVE', u16, ANY_CURVE.numbers);
 
 /** A closed choice of algorithms, as Part 2 section 9 has one for each place where an algorithm may stand. */
 export function algorithms<const Names extends readonly TpmAlgorithm[]>(

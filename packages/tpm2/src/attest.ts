@@ -41,9 +41,12 @@ export const TPMS_CERTIFY_INFO = struct('TPMS_CERTIFY_INFO')
   .field('name', TPM2B_NAME)
   .field('qualifiedName', TPM2B_NAME);
 
+/** TPMS_TIME_INFO. Part 2, 10.11.6. `time` counts milliseconds since the last _TPM_Init. */
+export const TPMS_TIME_INFO = struct('TPMS_TIME_INFO').field('time', u64).field('clockInfo', TPMS_CLOCK_INFO);
+export type TpmsTimeInfo = Infer<typeof TPMS_TIME_INFO>;
+
 const TPMS_TIME_ATTEST_INFO = struct('TPMS_TIME_ATTEST_INFO')
-  .field('time', u64)
-  .field('clockInfo', TPMS_CLOCK_INFO)
+  .field('time', TPMS_TIME_INFO)
   .field('firmwareVersion', u64);
 const TPMS_CREATION_INFO = struct('TPMS_CREATION_INFO')
   .field('objectName', TPM2B_NAME)

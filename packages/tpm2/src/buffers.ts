@@ -1,4 +1,4 @@
-import { blob, bytes, type Codec, type Infer, list, struct, u16, u32 } from '@sekimori/codec';
+import { blob, bytes, type Codec, type Infer, list, sized, struct, u16, u32 } from '@sekimori/codec';
 import { HASHES } from '@sekimori/crypto-core';
 import { TPMI_ALG_HASH } from './algorithms.ts';
 
@@ -18,6 +18,18 @@ export const TPM2B_SENSITIVE_DATA = blob(u16, 256, 'TPM2B_SENSITIVE_DATA');
 /** The sensitive part of an object, encrypted by its parent: opaque to all but the TPM. */
 export const TPM2B_PRIVATE = blob(u16, 1024, 'TPM2B_PRIVATE');
 export const TPM2B_TIMEOUT = blob(u16, 8, 'TPM2B_TIMEOUT');
+/** Part 2, 10.4.5. */
+export const TPM2B_OPERAND = blob(u16, 64, 'TPM2B_OPERAND');
+/** Part 2, 10.4.7. */
+export const TPM2B_EVENT = blob(u16, 1024, 'TPM2B_EVENT');
+/** Part 2, 10.4.8. What TPM2_Hash takes, and more than TPM_PT_INPUT_BUFFER says. */
+export const TPM2B_MAX_BUFFER = blob(u16, 2048, 'TPM2B_MAX_BUFFER');
+/** One prime factor of an RSA-4096 key at most. Part 2, 11.2.4.7. */
+export const TPM2B_PRIVATE_KEY_RSA = blob(u16, 256, 'TPM2B_PRIVATE_KEY_RSA');
+/** Part 2, 11.1.8. */
+export const TPM2B_SYM_KEY = blob(u16, 32, 'TPM2B_SYM_KEY');
+/** A saved context, opaque to all but the TPM. Part 2, 14.4. */
+export const TPM2B_CONTEXT_DATA = blob(u16, 4096, 'TPM2B_CONTEXT_DATA');
 
 export const TPML_DIGEST = list(u32, 8, TPM2B_DIGEST);
 
@@ -30,3 +42,5 @@ export const TPML_DIGEST_VALUES = list(u32, 8, TPMT_HA);
 /** TPMS_ECC_POINT. Part 2, 11.2.5.2. Leading zeros may be missing: pad to the curve's width before use. */
 export const TPMS_ECC_POINT = struct('TPMS_ECC_POINT').field('x', TPM2B_ECC_PARAMETER).field('y', TPM2B_ECC_PARAMETER);
 export type TpmsEccPoint = Infer<typeof TPMS_ECC_POINT>;
+/** Part 2, 11.2.5.3. */
+export const TPM2B_ECC_POINT = sized(u16, 136, TPMS_ECC_POINT, 'TPM2B_ECC_POINT');

@@ -3,14 +3,19 @@ export {
   type TpmAlgorithm,
   TPM_ALG_ID,
   TPMI_ALG_HASH,
+  ANY_HASH,
   TPMI_ALG_PUBLIC,
   TPMI_ECC_CURVE,
+  ANY_CURVE,
+  TPM_ECC_CURVE,
 } from './algorithms.ts';
 export {
   TPMI_YES_NO,
   TPMI_ST_ATTEST,
   TPMS_CLOCK_INFO,
   type TpmsClockInfo,
+  TPMS_TIME_INFO,
+  type TpmsTimeInfo,
   TPMS_QUOTE_INFO,
   TPMS_CERTIFY_INFO,
   TPM_GENERATED_VALUE,
@@ -25,7 +30,19 @@ export {
   createHealthKey,
   agreeWithHealthKey,
 } from './attester.ts';
-export { TPMA_OBJECT, TPMA_SESSION, TPMA_NV } from './attributes.ts';
+export {
+  TPMA_OBJECT,
+  TPMA_SESSION,
+  type NvKind,
+  type TpmaNv,
+  TPMA_NV,
+  TPMA_LOCALITY,
+  TPMA_ALGORITHM,
+  TPMA_PERMANENT,
+  TPMA_STARTUP_CLEAR,
+  TPMA_CC,
+} from './attributes.ts';
+export { TPM_CAP, TPM_PT, type TpmProperty, TPMS_CAPABILITY_DATA, type TpmsCapabilityData } from './capabilities.ts';
 export { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from './authorized-policy.ts';
 export {
   TPM2B_DIGEST,
@@ -41,11 +58,18 @@ export {
   TPM2B_SENSITIVE_DATA,
   TPM2B_PRIVATE,
   TPM2B_TIMEOUT,
+  TPM2B_OPERAND,
+  TPM2B_EVENT,
+  TPM2B_MAX_BUFFER,
+  TPM2B_PRIVATE_KEY_RSA,
+  TPM2B_SYM_KEY,
+  TPM2B_CONTEXT_DATA,
   TPML_DIGEST,
   TPMT_HA,
   TPML_DIGEST_VALUES,
   TPMS_ECC_POINT,
   type TpmsEccPoint,
+  TPM2B_ECC_POINT,
 } from './buffers.ts';
 export {
   type TpmError,
@@ -63,10 +87,6 @@ export {
 } from './client.ts';
 export {
   type Command,
-  TPM_SU,
-  TPM_SE,
-  TPM_CAP,
-  TPMS_CAPABILITY_DATA,
   COMMANDS,
   type Commands,
   type CommandName,
@@ -75,6 +95,8 @@ export {
   type HandlesOf,
   commandName,
 } from './commands.ts';
+export { TPM_EO, TPM_SE } from './commands/policy.ts';
+export { TPM_SU } from './commands/system.ts';
 export { type CredentialFault, type Credential, makeCredential, protectCredential, shareSeed } from './credential.ts';
 export {
   type EndorsementKeyKind,
@@ -103,6 +125,7 @@ export {
   TPMT_TK_VERIFIED,
   TPMT_TK_AUTH,
   TPMT_TK_HASHCHECK,
+  NO_HASHCHECK,
   TPMS_CREATION_DATA,
   TPM2B_CREATION_DATA,
   TPM2B_SENSITIVE_CREATE,
@@ -111,6 +134,11 @@ export {
   TPM2B_NV_PUBLIC,
   TPMS_ID_OBJECT,
   TPM2B_ID_OBJECT,
+  TPMT_SENSITIVE,
+  type TpmtSensitive,
+  TPM2B_SENSITIVE,
+  TPMS_CONTEXT,
+  type TpmsContext,
 } from './objects.ts';
 export {
   startup,
@@ -147,8 +175,11 @@ export {
   TPMS_SYMCIPHER_PARMS,
   TPMT_PUBLIC,
   type TpmtPublic,
+  ANY_TPMT_PUBLIC,
+  type AnyTpmtPublic,
   type PublicArea,
   TPM2B_PUBLIC,
+  ANY_TPM2B_PUBLIC,
   publicArea,
 } from './public-area.ts';
 export { type ResponseCode, explainResponseCode } from './response-code.ts';
@@ -159,7 +190,9 @@ export {
   TPMT_KEYEDHASH_SCHEME,
   TPMT_SIG_SCHEME,
   TPMT_SYM_DEF_OBJECT,
+  TPMT_RSA_DECRYPT,
   TPMT_SYM_DEF,
+  type TpmtSymDef,
   type TpmtRsaScheme,
   type TpmtEccScheme,
 } from './schemes.ts';

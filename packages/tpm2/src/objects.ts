@@ -1,23 +1,56 @@
-import { type Codec, constant, type Infer, raw, rest, sized, struct, u8, u16, u32 } from '@sekimori/codec';
-import { TPM_ALG_ID, TPMI_ALG_HASH } from './algorithms.ts';
-import { TPMA_NV } from './attributes.ts';
-import { TPM2B_AUTH, TPM2B_DATA, TPM2B_DIGEST, TPM2B_NAME, TPM2B_SENSITIVE_DATA } from './buffers.ts';
+import {
+  choose,
+  closed,
+  type Codec,
+  constant,
+  type Infer,
+  raw,
+  rest,
+  sized,
+  struct,
+  u16,
+  u32,
+  u64,
+} from '@sekimori/codec';
+import { TPM_ALG_ID, TPMI_ALG_HASH, TPMI_ALG_PUBLIC } from './algorithms.ts';
+import { TPMA_LOCALITY, TPMA_NV } from './attributes.ts';
+import {
+  TPM2B_AUTH,
+  TPM2B_CONTEXT_DATA,
+  TPM2B_DATA,
+  TPM2B_DIGEST,
+  TPM2B_ECC_PARAMETER,
+  TPM2B_NAME,
+  TPM2B_PRIVATE_KEY_RSA,
+  TPM2B_SENSITIVE_DATA,
+  TPM2B_SYM_KEY,
+} from './buffers.ts';
+import { TPM_RH } from './handles.ts';
 import { TPML_PCR_SELECTION } from './pcr-selection.ts';
 
 /** Tickets: a tag, a hierarchy, a digest that only the TPM can make. Part 2, 10.7. */
-const ticket = <const Tag extends number>(name: string, tag: Tag) =>
-  struct(name).field('tag', constant(u16, tag)).field('hierarchy', u32).field('digest', TPM2B_DIGEST);
-export const TPMT_TK_CREATION = ticket('TPMT_TK_CREATION', 0x8021);
-export const TPMT_TK_VERIFIED = ticket('TPMT_TK_VERIFIED', 0x8022);
-/** As TPM2_PolicySecret gives it. */
-export const TPMT_TK_AUTH = ticket('TPMT_TK_AUTH', 0x8023);
-export const TPMT_TK_HASHCHECK = ticket('TPMT_TK_HASHCHECK', 0x8024);
+const ticket = <Tag>(name: string, tag: Codec<Tag>) =>
+  struct(name).field('tag', tag).field('hierarchy', u32).field('digest', TPM2B_DIGEST);
+/** Part 2, 10.7.3. */
+export const TPMT_TK_CREATION = ticket('TPMT_TK_CREATION', constant(u16, 0x8021));
+/** Part 2, 10.7.4. */
+export const TPMT_TK_VERIFIED = ticket('TPMT_TK_VERIFIED', constant(u16, 0x8022));
+/** As TPM2_PolicySecret and TPM2_PolicySigned give it. Part 2, 10.7.5. */
+export const TPMT_TK_AUTH = ticket('TPMT_TK_AUTH', closed('TPM_ST', u16, { authSecret: 0x8023, authSigned: 0x8025 }));
+/** Part 2, 10.7.6. */
+export const TPMT_TK_HASHCHECK = ticket('TPMT_TK_HASHCHECK', constant(u16, 0x8024));
+/** "No ticket": what commands take where none is due. */
+export const NO_HASHCHECK: Infer<typeof TPMT_TK_HASHCHECK> = {
+  tag: 0x8024,
+  hierarchy: TPM_RH.null,
+  digest: new Uint8Array(0),
+};
 
 /** TPMS_CREATION_DATA. Part 2, 15.1. A primary's parent is its hierarchy, named by the handle. */
 export const TPMS_CREATION_DATA = struct('TPMS_CREATION_DATA')
   .field('pcrSelect', TPML_PCR_SELECTION)
   .field('pcrDigest', TPM2B_DIGEST)
-  .field('locality', u8)
+  .field('locality', TPMA_LOCALITY)
   .field('parentNameAlg', TPM_ALG_ID)
   .field('parentName', TPM2B_NAME)
   .field('parentQualifiedName', TPM2B_NAME)
@@ -52,3 +85,28 @@ export const TPMS_ID_OBJECT: Codec<{ readonly integrityHMAC: Uint8Array; readonl
   .field('integrityHMAC', TPM2B_DIGEST)
   .field('encIdentity', rest(66));
 export const TPM2B_ID_OBJECT = sized(u16, 132, raw(TPMS_ID_OBJECT), 'TPM2B_ID_OBJECT');
+
+/** TPMT_SENSITIVE: the secret half of an object. Part 2, 12.3.2.4. `sensitive` of RSA is one prime, of ECC the scalar. */
+export const TPMT_SENSITIVE = struct('TPMT_SENSITIVE')
+  .field('sensitiveType', TPMI_ALG_PUBLIC)
+  .field('authValue', TPM2B_AUTH)
+  .field('seedValue', TPM2B_DIGEST)
+  .field('sensitive', (seen) =>
+    choose(seen.sensitiveType, {
+      rsa: TPM2B_PRIVATE_KEY_RSA,
+      ecc: TPM2B_ECC_PARAMETER,
+      keyedhash: TPM2B_SENSITIVE_DATA,
+      symcipher: TPM2B_SYM_KEY,
+    }),
+  );
+export type TpmtSensitive = Infer<typeof TPMT_SENSITIVE>;
+/** Part 2, 12.3.3. */
+export const TPM2B_SENSITIVE = sized(u16, 512, TPMT_SENSITIVE, 'TPM2B_SENSITIVE');
+
+/** TPMS_CONTEXT: an object or session put aside by TPM2_ContextSave. Part 2, 14.5. */
+export const TPMS_CONTEXT = struct('TPMS_CONTEXT')
+  .field('sequence', u64)
+  .field('savedHandle', u32)
+  .field('hierarchy', u32)
+  .field('contextBlob', TPM2B_CONTEXT_DATA);
+export type TpmsContext = Infer<typeof TPMS_CONTEXT>;

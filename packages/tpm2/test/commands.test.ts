@@ -35,7 +35,7 @@ function command<Name extends CommandName>(
   parameters: RequestOf<Name>,
   authorizations: readonly TpmsAuthCommand[] = [],
 ): string {
-  const request = COMMANDS[name].request as Parameters<typeof encode<RequestOf<Name>>>[0];
+  const request = COMMANDS[name].request as unknown as Parameters<typeof encode<RequestOf<Name>>>[0];
   return toHex(encodeCommand({ name, handles, authorizations, parameters: encode(request, parameters) }));
 }
 

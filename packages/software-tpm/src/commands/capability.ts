@@ -4,6 +4,7 @@ import { handleType, type ResponseOf, TPM_RH } from '@sekimori/tpm2';
 import { handler } from '../handler.ts';
 import { FIRMWARE_VERSION, type Machine, MANUFACTURER, MAX_NV_BUFFER } from '../machine.ts';
 import { PCR_COUNT } from '../pcrs.ts';
+import { inParameter, RC } from '../response-codes.ts';
 
 type CapabilityData = ResponseOf<'GetCapability'>['capabilityData'];
 
@@ -16,6 +17,7 @@ export const capability = {
       if (kind === 'handles') return part(handlesFrom(machine, property), (handles) => ({ capability: kind, handles }));
       if (kind === 'tpmProperties')
         return part(propertiesFrom(machine, property), (properties) => ({ capability: kind, properties }));
+      if (kind !== 'pcrs') return inParameter(1, RC.value);
       const indices = Array.from({ length: PCR_COUNT }, (_, index) => index);
       const banks = machine.pcrs.banks.map((bank) => ({ bank, indices }));
       return ok({ response: { moreData: false, capabilityData: { capability: kind, banks } } });

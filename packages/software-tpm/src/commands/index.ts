@@ -13,7 +13,6 @@ import { sealing } from './sealing.ts';
 import { sessions } from './sessions.ts';
 import { signatures } from './signatures.ts';
 
-/** Every command of tpm2's table. */
 export const HANDLERS: Handlers = {
   ...lifecycle,
   ...capability,

@@ -53,7 +53,7 @@ export const nv = {
     handles: ['provision'],
     run: (machine, [{ hierarchy }], { auth, publicInfo }) => {
       const { nvIndex, nameAlg, attributes, authPolicy, dataSize } = publicInfo.value;
-      const isOrdinary = !attributes.type0 && !attributes.type1 && !attributes.type2 && !attributes.type3;
+      const isOrdinary = attributes.kind === 'ordinary';
       const isReadable = attributes.ppRead || attributes.ownerRead || attributes.authRead || attributes.policyRead;
       const isWritable = attributes.ppWrite || attributes.ownerWrite || attributes.authWrite || attributes.policyWrite;
       if (handleType(nvIndex) !== 'nv') return inParameter(2, RC.value);

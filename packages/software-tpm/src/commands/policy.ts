@@ -8,7 +8,6 @@ import { inParameter, RC, refuse } from '../response-codes.ts';
 import { freshPolicy } from '../sessions.ts';
 import { hashOfName, verifiedTicket } from '../tickets.ts';
 
-const TPM_ST_AUTH_SECRET = 0x8023;
 const NONE = new Uint8Array(0);
 
 /** Part 3, 23. A trial session computes the digest and checks nothing. */
@@ -29,7 +28,7 @@ export const policy = {
       }
       state.digest = state.digest.secret(nameOfEntity(authority), policyRef);
       // without TPM2_PolicyTicket a ticket would be good for nothing: the NULL ticket
-      const policyTicket = { tag: TPM_ST_AUTH_SECRET, hierarchy: TPM_RH.null, digest: NONE } as const;
+      const policyTicket = { tag: 'authSecret', hierarchy: TPM_RH.null, digest: NONE } as const;
       return ok({ response: { timeout: NONE, policyTicket } });
     },
   }),

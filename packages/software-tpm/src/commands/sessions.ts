@@ -21,6 +21,8 @@ export const sessions = {
       const { crypto } = machine;
       if (machine.sessions.isFull) return refuse(RC.sessionMemory);
       if (nonceCaller.length < MIN_NONCE || nonceCaller.length > hashLength(authHash)) return inParameter(1, RC.size);
+      const { algorithm } = symmetric;
+      if (algorithm !== 'aes' && algorithm !== 'xor' && algorithm !== 'null') return inParameter(4, RC.symmetric);
       if (symmetric.algorithm === 'aes' && !isAesKeySize(symmetric.keyBits)) return inParameter(4, RC.value);
       if (symmetric.algorithm === 'aes' && symmetric.mode !== 'cfb') return inParameter(4, RC.mode);
       let salt = new Secret(new Uint8Array(0));

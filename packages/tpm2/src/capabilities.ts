@@ -1,0 +1,123 @@
+import { blob, closed, type Codec, type Infer, list, mapped, open, struct, u8, u32 } from '@sekimori/codec';
+import { TPM_ALG_ID, TPM_ECC_CURVE } from './algorithms.ts';
+import { TPMA_ALGORITHM, TPMA_CC } from './attributes.ts';
+import { TPMT_HA } from './buffers.ts';
+import { TPML_PCR_BANKS } from './pcr-selection.ts';
+import { union } from './union.ts';
+
+/** TPM_CAP, what TPM2_GetCapability is asked for. Part 2, 6.12. */
+export const TPM_CAP = closed('TPM_CAP', u32, {
+  algorithms: 0,
+  handles: 1,
+  commands: 2,
+  ppCommands: 3,
+  auditCommands: 4,
+  pcrs: 5,
+  tpmProperties: 6,
+  pcrProperties: 7,
+  eccCurves: 8,
+  authPolicies: 9,
+  act: 10,
+});
+
+/** TPM_PT: properties of a TPM by name, fixed ones from 0x100 and changing ones from 0x200. Part 2, 6.13. */
+export const TPM_PT = open('TPM_PT', u32, {
+  familyIndicator: 0x100,
+  level: 0x101,
+  revision: 0x102,
+  dayOfYear: 0x103,
+  year: 0x104,
+  manufacturer: 0x105,
+  vendorString1: 0x106,
+  vendorString2: 0x107,
+  vendorString3: 0x108,
+  vendorString4: 0x109,
+  vendorTpmType: 0x10a,
+  firmwareVersion1: 0x10b,
+  firmwareVersion2: 0x10c,
+  inputBuffer: 0x10d,
+  transientMin: 0x10e,
+  persistentMin: 0x10f,
+  loadedMin: 0x110,
+  activeSessionsMax: 0x111,
+  pcrCount: 0x112,
+  pcrSelectMin: 0x113,
+  contextGapMax: 0x114,
+  nvCountersMax: 0x116,
+  nvIndexMax: 0x117,
+  memory: 0x118,
+  clockUpdate: 0x119,
+  orderlyCount: 0x11d,
+  maxCommandSize: 0x11e,
+  maxResponseSize: 0x11f,
+  maxDigest: 0x120,
+  totalCommands: 0x129,
+  nvBufferMax: 0x12c,
+  modes: 0x12d,
+  maxCapBuffer: 0x12e,
+  permanent: 0x200,
+  startupClear: 0x201,
+  nvIndices: 0x202,
+  loaded: 0x203,
+  loadedAvailable: 0x204,
+  active: 0x205,
+  activeAvailable: 0x206,
+  transientAvailable: 0x207,
+  persistent: 0x208,
+  persistentAvailable: 0x209,
+  nvCounters: 0x20a,
+  lockoutCounter: 0x20e,
+  maxAuthFail: 0x20f,
+  lockoutInterval: 0x210,
+  lockoutRecovery: 0x211,
+});
+export type TpmProperty = keyof typeof TPM_PT.numbers;
+
+/** PCRs as a bare bitmap. Part 2, 10.6.1. */
+const TPMS_PCR_SELECT: Codec<readonly number[]> = mapped(
+  blob(u8, 4, 'TPMS_PCR_SELECT'),
+  'no bitmap',
+  (bitmap) =>
+    [...bitmap].flatMap((byte, at) =>
+      [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (byte >> bit) & 1).map((bit) => 8 * at + bit),
+    ),
+  (indices) => {
+    const bitmap = new Uint8Array(3);
+    for (const index of indices) bitmap[index >> 3]! |= 1 << (index & 7);
+    return bitmap;
+  },
+);
+
+/** A list of commands by TPM_CC. Part 2, 10.9.1. */
+const TPML_CC = struct('TPML_CC').field('commands', list(u32, 256, u32));
+
+/** TPMS_CAPABILITY_DATA. Part 2, 10.10.2. The lists are as long as a response of 4096 bytes can hold. */
+export const TPMS_CAPABILITY_DATA = union('TPMS_CAPABILITY_DATA', 'capability', TPM_CAP, {
+  algorithms: struct('TPML_ALG_PROPERTY').field(
+    'algorithms',
+    list(u32, 169, struct('TPMS_ALG_PROPERTY').field('alg', TPM_ALG_ID).field('algProperties', TPMA_ALGORITHM)),
+  ),
+  handles: struct('TPML_HANDLE').field('handles', list(u32, 254, u32)),
+  commands: struct('TPML_CCA').field('commandAttributes', list(u32, 256, TPMA_CC)),
+  ppCommands: TPML_CC,
+  auditCommands: TPML_CC,
+  pcrs: struct('TPML_PCR_SELECTION').field('banks', TPML_PCR_BANKS),
+  tpmProperties: struct('TPML_TAGGED_TPM_PROPERTY').field(
+    'properties',
+    list(u32, 127, struct('TPMS_TAGGED_PROPERTY').field('property', u32).field('value', u32)),
+  ),
+  pcrProperties: struct('TPML_TAGGED_PCR_PROPERTY').field(
+    'pcrProperties',
+    list(u32, 127, struct('TPMS_TAGGED_PCR_SELECT').field('tag', u32).field('pcrs', TPMS_PCR_SELECT)),
+  ),
+  eccCurves: struct('TPML_ECC_CURVE').field('eccCurves', list(u32, 508, TPM_ECC_CURVE)),
+  authPolicies: struct('TPML_TAGGED_POLICY').field(
+    'policies',
+    list(u32, 29, struct('TPMS_TAGGED_POLICY').field('handle', u32).field('policyHash', TPMT_HA)),
+  ),
+  act: struct('TPML_ACT_DATA').field(
+    'actData',
+    list(u32, 84, struct('TPMS_ACT_DATA').field('handle', u32).field('timeout', u32).field('attributes', u32)),
+  ),
+});
+export type TpmsCapabilityData = Infer<typeof TPMS_CAPABILITY_DATA>;
