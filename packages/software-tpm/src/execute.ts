@@ -35,7 +35,7 @@ async function perform(machine: Machine, frame: CommandFrame): Promise<Answer<Ui
   if (!machine.started && name !== 'Startup') return refuse(RC.initialize);
   const command: Command = COMMANDS[name];
   // the table of handlers pairs each name with its own request and response
-  const handler = HANDLERS[name] as Handler<CommandName> | undefined;
+  const handler: Handler<CommandName> | undefined = HANDLERS[name];
   if (!handler) return refuse(RC.commandCode);
 
   const entities: Entity[] = [];
