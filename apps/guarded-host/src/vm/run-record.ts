@@ -1,10 +1,10 @@
-import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toHex, utf8 } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { parseVmId, type VmId } from '@sekimori/guest-state';
 import { expectOk } from '@sekimori/result';
-import { readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
+import { codeOf, readJson, readPrivateFile, writePrivateFile } from '@sekimori/service-kit/program';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 
@@ -24,6 +24,8 @@ const RunRecord = Type.Object(
   { additionalProperties: false },
 );
 export type RunRecord = Omit<Static<typeof RunRecord>, 'version' | 'vmId'> & { readonly vmId: VmId };
+
+const RUN_FOLDER = /^[0-9a-f]{16}$/;
 
 /** The folder of one running VM. Its name follows from the whole id, and is short for the sake of socket paths. */
 export function runFolderOf(runFolder: string, vmId: VmId): string {
@@ -73,6 +75,22 @@ export async function runRecords(
     if (vmId) found.push({ runFolder: join(runFolder, name), record: { ...record, vmId } });
   }
   return found;
+}
+
+/** Clears away what an agent left that was killed while it made or removed a run folder: one without a record holds nothing that runs. */
+export async function sweepUnrecorded(runFolder: string): Promise<void> {
+  for (const name of await readdir(runFolder).catch(() => [])) {
+    const folder = join(runFolder, name);
+    if (RUN_FOLDER.test(name) && !(await exists(runPaths(folder).record))) await removeRunFolder(folder);
+  }
+}
+
+/** Only what is surely not there counts as missing. */
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: unknown) => codeOf(error) !== 'ENOENT',
+  );
 }
 
 export async function removeRunFolder(folder: string): Promise<void> {

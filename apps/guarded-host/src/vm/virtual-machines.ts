@@ -11,7 +11,7 @@ import { openGuestSocket } from './guest-socket.ts';
 import { socketsIn, VARIABLES } from './machine.ts';
 import { type RekeyReport, rekeyVm } from './rekey.ts';
 import { NvramKeeper } from './nvram-keeper.ts';
-import { removeRunFolder, type RunRecord, runPaths, runRecords } from './run-record.ts';
+import { removeRunFolder, type RunRecord, runPaths, runRecords, sweepUnrecorded } from './run-record.ts';
 import { endSwtpm, usersOfProcesses } from './processes.ts';
 import { RunningVm, type RunningVmParts } from './running-vm.ts';
 import { type StartPorts, startVm } from './start.ts';
@@ -37,6 +37,7 @@ export class VirtualMachines {
   static async open(ports: Ports): Promise<VirtualMachines> {
     const machines = new VirtualMachines(ports);
     await sweepTrials(ports.settings.runFolder);
+    await sweepUnrecorded(ports.settings.runFolder);
     for (const { runFolder, record } of await runRecords(ports.settings.runFolder))
       await machines.#adopt(runFolder, record);
     return machines;

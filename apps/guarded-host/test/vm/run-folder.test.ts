@@ -1,8 +1,15 @@
-import { stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseVmId } from '@sekimori/guest-state';
 import { expect, it } from 'vitest';
-import { makeRunFolder, runFolderOf, runPaths, runRecords, writeRunRecord } from '../../src/vm/run-record.ts';
+import {
+  makeRunFolder,
+  runFolderOf,
+  runPaths,
+  runRecords,
+  sweepUnrecorded,
+  writeRunRecord,
+} from '../../src/vm/run-record.ts';
 import { aVmFolder } from './support/vm-folder.ts';
 
 const vmId = parseVmId('0190b5a2-0000-7000-8000-000000000001')!;
@@ -29,4 +36,14 @@ it('has a record that the next agent reads, and nothing else makes one', async (
   const record = { vmId, name: 'vm', folder: '/vms/vm', generation: '7', uid: 0, startedAt: new Date(0).toISOString() };
   await writeRunRecord(folder, record);
   expect(await runRecords(parent)).toEqual([{ runFolder: folder, record }]);
+});
+
+it('goes with the next agent where the one before was killed while it made or removed it', async () => {
+  const parent = join(await aVmFolder(), 'vms');
+  const [kept, left] = [runFolderOf(parent, vmId), join(parent, '0123456789abcdef')];
+  for (const folder of [kept, left]) await makeRunFolder(folder, undefined);
+  await writeRunRecord(kept, { vmId, name: 'vm', folder: '/vms/vm', generation: '7', uid: 0, startedAt: '' });
+  await mkdir(join(parent, 'not-ours'));
+  await sweepUnrecorded(parent);
+  expect((await readdir(parent)).toSorted()).toEqual([runFolderOf('', vmId), 'not-ours'].toSorted());
 });
