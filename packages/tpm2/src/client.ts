@@ -11,12 +11,12 @@ import {
   type RequestOf,
   type ResponseOf,
 } from './commands.ts';
-import { shareSeed } from './credential.ts';
 import { decodeResponse, encodeCommand, type ResponseFrame, type TpmsAuthCommand } from './framing.ts';
 import { nameOfHandle, TPM_RH } from './handles.ts';
 import type { PublicArea } from './public-area.ts';
 import { explainResponseCode, type ResponseCode } from './response-code.ts';
-import { Session, type SessionUse } from './session.ts';
+import { shareSeed } from './seed.ts';
+import { type ParameterEncryption, Session, type SessionUse, symmetricOf } from './session.ts';
 import type { TpmTransport } from './transport.ts';
 
 /** The TPM refused a command: its response code with name and the handle, session or parameter it blames. */
@@ -61,6 +61,11 @@ export type Answer<Name extends CommandName> = { readonly parameters: ResponseOf
 type SecretCommand = 'ActivateCredential' | 'ECDH_ZGen' | 'Unseal';
 
 export interface TpmOptions {
+  /**
+   * The TPM is this client's alone, as /dev/tpm0 and a simulator are: `close` frees the objects and sessions that it left there and sends
+   * TPM2_Shutdown(CLEAR), without which the next start may count as an attack on authorizations. A resource manager does both by itself.
+   */
+  readonly exclusive?: boolean;
   /** Waits before a command is sent again; `attempt` counts from 1. Without it the command is sent at once. */
   readonly pause?: (attempt: number) => Promise<void>;
 }
@@ -73,22 +78,36 @@ export interface SessionOptions {
    * key certificate, say): the session is secret to that key's TPM, whoever answers.
    */
   readonly saltTo?: { readonly handle: number; readonly publicArea: PublicArea };
+  /**
+   * Binds the session to an entity: its authValue becomes part of the session's key, and need not be given again for that entity. A session
+   * that is bound and not salted is only as secret as that value is hard to guess.
+   */
+  readonly bind?: { readonly entity: HandleArgument; readonly authValue: Secret };
+  /** Default AES-128-CFB, which every TPM has. */
+  readonly encryption?: ParameterEncryption;
 }
 
 /** How often a command is sent again that the TPM could not take just then. */
 const RESENDS = 10;
-const ENCRYPTION = { algorithm: 'aes', keyBits: 128, mode: 'cfb' } as const;
 
 /** A client of a TPM 2.0 over any transport. Rejects when the transport does; all else is a value. */
 export class Tpm {
   readonly crypto: Crypto;
   readonly #transport: TpmTransport;
   readonly #pause: (attempt: number) => Promise<void>;
+  readonly #exclusive: boolean;
+  readonly #held = new Set<number>();
 
   constructor(transport: TpmTransport, crypto: Crypto, options: TpmOptions = {}) {
     this.#transport = transport;
     this.crypto = crypto;
     this.#pause = options.pause ?? (async () => {});
+    this.#exclusive = options.exclusive === true;
+  }
+
+  /** Transient objects and sessions that this client made and has not flushed. A TPM has few slots for them, often three each. */
+  get held(): readonly number[] {
+    return [...this.#held];
   }
 
   /** Any command of the table but those that give out secrets. Throws on parameters the wire does not allow. */
@@ -123,23 +142,38 @@ export class Tpm {
 
   /** Frees a session or a transient object. A TPM that has lost it already is fine. */
   async flush(handle: number): Promise<void> {
+    this.#held.delete(handle);
     await this.run('FlushContext', { parameters: { flushHandle: handle } });
   }
 
+  /** Closes the transport; of a TPM that is `exclusive` to this client in order. */
   async close(): Promise<void> {
-    await this.#transport.close();
+    try {
+      if (this.#exclusive) {
+        for (const handle of this.#held) await this.flush(handle);
+        await this.run('Shutdown', { parameters: { shutdownType: 'clear' } });
+      }
+    } finally {
+      await this.#transport.close();
+    }
   }
 
   async #startSession(options: SessionOptions): Promise<Result<Session, TpmFault | Fault<'invalid-key'>>> {
     const { crypto } = this;
-    const { type, authHash = 'sha256', saltTo } = options;
+    const { type, authHash = 'sha256', saltTo, bind, encryption = 'aes-128-cfb' } = options;
     const salt = saltTo && shareSeed(crypto, saltTo.publicArea, 'SECRET');
     if (salt && !salt.ok) return salt;
     const nonceCaller = crypto.random(hashLength(authHash));
     const encryptedSalt = salt?.value.encrypted ?? new Uint8Array(0);
     const started = await this.run('StartAuthSession', {
-      handles: { tpmKey: saltTo?.handle ?? TPM_RH.null, bind: TPM_RH.null },
-      parameters: { nonceCaller, encryptedSalt, sessionType: type, symmetric: ENCRYPTION, authHash },
+      handles: { tpmKey: saltTo?.handle ?? TPM_RH.null, bind: bind?.entity ?? TPM_RH.null },
+      parameters: {
+        nonceCaller,
+        encryptedSalt,
+        sessionType: type,
+        symmetric: symmetricOf(encryption, authHash),
+        authHash,
+      },
     });
     if (!started.ok) return started;
     const { handle, parameters } = started.value;
@@ -151,7 +185,9 @@ export class Tpm {
         authHash,
         nonceCaller,
         nonceTpm: parameters.nonceTPM,
+        encryption,
         salt: salt?.value.seed,
+        ...(bind && { bound: { name: nameOfEntity('StartAuthSession', bind.entity), authValue: bind.authValue } }),
       }),
     );
   }
@@ -172,10 +208,12 @@ export class Tpm {
     const parameters = decrypting ? decrypting.session.encryptCommand(decrypting, plain) : plain;
     if (!parameters) throw new RangeError(`the first parameter of ${name} is no TPM2B`);
     const names = uses.length === 0 ? [] : handles.map((each) => nameOfEntity(name, each));
+    /** What the session at this place stands for: the handle at the same place, as far as those need it. */
+    const authorized = (index: number) => (index < command.authorized ? names[index] : undefined);
     const authorizations = authorize.map((each, index): TpmsAuthCommand => {
       if ('password' in each) return passwordAuthorization(each.password);
       const others = index === 0 ? otherNonces(each, decrypting, encrypting) : [];
-      return each.session.authorize(each, command.code, names, parameters, others);
+      return each.session.authorize(each, command.code, names, parameters, others, authorized(index));
     });
     const bytes = encodeCommand({ name, handles: handles.map(handleOf), authorizations, parameters });
 
@@ -187,7 +225,7 @@ export class Tpm {
       const holds =
         'password' in each
           ? authorization.hmac.length === 0
-          : each.session.verifyResponse(each, command.code, response.parameters, authorization);
+          : each.session.verifyResponse(each, command.code, response.parameters, authorization, authorized(index));
       if (!holds) return fail('tpm-response-hmac', `session ${index + 1} of the response to ${name} does not verify`);
     }
     const clear = encrypting
@@ -198,8 +236,9 @@ export class Tpm {
     if (encrypting) clear.fill(0);
     // The detail of a decoding fault may quote numbers of a decrypted answer, so it is told for clear ones alone.
     if (!decoded.ok) return fail('tpm-malformed-response', name, encrypting ? {} : { cause: decoded.fault });
-    const handle = response.handle === undefined ? {} : { handle: response.handle };
-    return ok({ parameters: decoded.value, ...handle } as Answer<Name>);
+    if (response.handle === undefined) return ok({ parameters: decoded.value } as Answer<Name>);
+    this.#held.add(response.handle);
+    return ok({ parameters: decoded.value, handle: response.handle } as Answer<Name>);
   }
 
   /** Sends a command, again and unchanged where the TPM asks for that. */
@@ -209,16 +248,41 @@ export class Tpm {
       if (!decoded.ok) return decoded;
       const response = explainResponseCode(decoded.value.responseCode);
       if (response.kind === 'success') return decoded;
-      if (!response.retry || attempt > RESENDS) return refused(name, response);
+      if (!response.retry || attempt > RESENDS) return refused(name, response, this.held);
       await this.#pause(attempt);
     }
   }
 }
 
-function refused(command: CommandName, response: ResponseCode): { readonly ok: false; readonly fault: TpmError } {
-  const about = response.about ? `, ${response.about.part} ${response.about.number}` : '';
-  const detail = `TPM2_${command}: ${response.name} (0x${response.code.toString(16)}${about})`;
+function refused(
+  command: CommandName,
+  response: ResponseCode,
+  held: readonly number[],
+): { readonly ok: false; readonly fault: TpmError } {
+  const blamed = response.about ? `, ${blamedPart(command, response.about)}` : '';
+  const detail = `TPM2_${command}: ${response.name} (0x${response.code.toString(16)}${blamed})${slots(response, held)}`;
   return { ok: false, fault: { code: 'tpm-error', detail, command, response } };
+}
+
+/** 'parameter 2, inScheme': with the name that Part 3 gives it. */
+function blamedPart(command: CommandName, { part, number }: NonNullable<ResponseCode['about']>): string {
+  const { handles, request }: Command = COMMANDS[command];
+  const name =
+    part === 'handle' ? handles[number - 1] : part === 'parameter' ? request.fields[number - 1]?.key : undefined;
+  return name === undefined ? `${part} ${number}` : `${part} ${number}, ${name}`;
+}
+
+const NO_SLOT: ReadonlySet<string> = new Set([
+  'TPM_RC_OBJECT_MEMORY',
+  'TPM_RC_SESSION_MEMORY',
+  'TPM_RC_OBJECT_HANDLES',
+  'TPM_RC_SESSION_HANDLES',
+]);
+
+function slots({ name }: ResponseCode, held: readonly number[]): string {
+  if (!NO_SLOT.has(name)) return '';
+  const handles = held.map((handle) => `0x${handle.toString(16)}`).join(', ');
+  return `: all slots are taken; this client holds ${handles || 'none'}, and 'flush' frees them`;
 }
 
 /** Part 1, 19.6: the first session vouches for the nonces of others that encrypt. */

@@ -97,7 +97,21 @@ export {
 } from './commands.ts';
 export { TPM_EO, TPM_SE } from './commands/policy.ts';
 export { TPM_SU } from './commands/system.ts';
-export { type CredentialFault, type Credential, makeCredential, protectCredential, shareSeed } from './credential.ts';
+export {
+  type CredentialFault,
+  type Credential,
+  makeCredential,
+  openCredential,
+  protectCredential,
+} from './credential.ts';
+export {
+  type DuplicatedObject,
+  duplicateTo,
+  type ObjectPair,
+  openDuplicate,
+  sealedData,
+  type SealedData,
+} from './duplication.ts';
 export {
   type EndorsementKeyKind,
   type CertifiedEndorsementKey,
@@ -167,6 +181,26 @@ export {
   pcrDigestOf,
 } from './pcr-selection.ts';
 export type { SaltKey } from './policy-restart.ts';
+export {
+  type NvReader,
+  policyAuthorize,
+  policyAuthorizeNv,
+  policyAuthValue,
+  policyCommandCode,
+  policyCpHash,
+  policyDigestOf,
+  policyDuplicationSelect,
+  policyLocality,
+  policyNv,
+  policyNvWritten,
+  policyOr,
+  policyPassword,
+  policyPcr,
+  policySecret,
+  policySigned,
+  type PolicyStep,
+  satisfyPolicy,
+} from './policy-steps.ts';
 export { PolicyDigest, EK_POLICY_A, EK_POLICY_C, EK_POLICY_B } from './policy.ts';
 export {
   TPMS_RSA_PARMS,
@@ -197,7 +231,8 @@ export {
   type TpmtEccScheme,
 } from './schemes.ts';
 export { seal, type SealedObject, unseal } from './sealing.ts';
-export { type SessionStart, type SessionUse, Session } from './session.ts';
+export { recoverSeed, type SeedKey, type SeedLabel, shareSeed } from './seed.ts';
+export { type ParameterEncryption, type SessionStart, type SessionUse, Session } from './session.ts';
 export { TPMT_SIGNATURE, type TpmtSignature, type SigningScheme, verifySignature } from './signature.ts';
 export {
   EK_RSA_2048,

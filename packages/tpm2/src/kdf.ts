@@ -4,8 +4,8 @@ import { type Crypto, type HashName, type KeyMaterial, Secret } from '@sekimori/
 const ZERO = Uint8Array.of(0);
 
 /**
- * KDFa: the counter-mode KDF of SP 800-108 with HMAC. Part 1, 11.4.10.2. `label` without its NUL; `bits` a multiple
- * of 8, as all uses here are.
+ * KDFa: the counter-mode KDF of SP 800-108 with HMAC. Part 1, 11.4.10.2. `label` without its NUL. Where `bits` is no multiple of
+ * 8, the first byte has the fewer bits.
  */
 export function kdfa(
   crypto: Crypto,
@@ -35,13 +35,13 @@ export function kdfe(
 }
 
 function take(bits: number, block: (counter: Uint8Array) => Uint8Array): Secret {
-  if (bits % 8 !== 0) throw new RangeError(`${bits} bits are no whole number of bytes`);
-  const out = new Uint8Array(bits / 8);
+  const out = new Uint8Array(Math.ceil(bits / 8));
   for (let at = 0, counter = 1; at < out.length; counter++) {
     const part = block(u32be(counter)).subarray(0, out.length - at);
     out.set(part, at);
     at += part.length;
   }
+  if (bits % 8 !== 0) out[0]! &= (1 << (bits % 8)) - 1;
   const secret = new Secret(out);
   out.fill(0);
   return secret;

@@ -1,21 +1,25 @@
-import { concat, fromHex, u32be } from '@sekimori/bytes';
-import { encode } from '@sekimori/codec';
+import { concat, fromHex, u16be, u32be } from '@sekimori/bytes';
+import { encode, type Infer } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength } from '@sekimori/crypto-core';
+import { TPMI_YES_NO } from './attest.ts';
 import { COMMANDS } from './commands.ts';
+import { TPM_EO } from './commands/policy.ts';
 import { type PcrSelection, TPML_PCR_SELECTION } from './pcr-selection.ts';
+
+const NONE = new Uint8Array(0);
 
 /**
  * A policy digest, computed as the TPM does it. Part 1, 19.7; Part 3, 23. Each step gives a new value:
  * `PolicyDigest.start(crypto, 'sha256').pcr(selection, pcrDigest).digest`
  */
 export class PolicyDigest {
-  readonly #crypto: Crypto;
-  readonly #hash: HashName;
+  readonly crypto: Crypto;
+  readonly hash: HashName;
   readonly digest: Uint8Array;
 
   private constructor(crypto: Crypto, hash: HashName, digest: Uint8Array) {
-    this.#crypto = crypto;
-    this.#hash = hash;
+    this.crypto = crypto;
+    this.hash = hash;
     this.digest = digest;
   }
 
@@ -28,10 +32,14 @@ export class PolicyDigest {
     return this.#extend(this.digest, COMMANDS.PolicyPCR.code, encode(TPML_PCR_SELECTION, selection), pcrDigest);
   }
 
-  /** TPM2_PolicySecret. `entity` is a Name; the second hash runs over policyRef even when that is empty. */
-  secret(entity: Uint8Array, policyRef: Uint8Array = new Uint8Array(0)): PolicyDigest {
-    const first = this.#extend(this.digest, COMMANDS.PolicySecret.code, entity);
-    return new PolicyDigest(this.#crypto, this.#hash, this.#crypto.hash(this.#hash, concat(first.digest, policyRef)));
+  /** TPM2_PolicySecret. `entity` is a Name; the second hash runs over policyRef even when that is empty. Part 3, 23.4. */
+  secret(entity: Uint8Array, policyRef: Uint8Array = NONE): PolicyDigest {
+    return this.#extend(this.digest, COMMANDS.PolicySecret.code, entity).#with(policyRef);
+  }
+
+  /** TPM2_PolicySigned. `signer` is a Name. Part 3, 23.3. */
+  signed(signer: Uint8Array, policyRef: Uint8Array = NONE): PolicyDigest {
+    return this.#extend(this.digest, COMMANDS.PolicySigned.code, signer).#with(policyRef);
   }
 
   /**
@@ -40,27 +48,74 @@ export class PolicyDigest {
    */
   static authorize(crypto: Crypto, hash: HashName, keySign: Uint8Array, policyRef: Uint8Array): PolicyDigest {
     const start = PolicyDigest.start(crypto, hash);
-    const first = start.#extend(start.digest, COMMANDS.PolicyAuthorize.code, keySign);
-    return new PolicyDigest(crypto, hash, crypto.hash(hash, concat(first.digest, policyRef)));
+    return start.#extend(start.digest, COMMANDS.PolicyAuthorize.code, keySign).#with(policyRef);
   }
 
-  authValue(): PolicyDigest {
-    return this.#extend(this.digest, COMMANDS.PolicyAuthValue.code);
+  /** TPM2_PolicyAuthorizeNV: the digest starts anew from zeros. `nvIndex` is a Name. Part 3, 23.22. */
+  static authorizeNv(crypto: Crypto, hash: HashName, nvIndex: Uint8Array): PolicyDigest {
+    const start = PolicyDigest.start(crypto, hash);
+    return start.#extend(start.digest, COMMANDS.PolicyAuthorizeNV.code, nvIndex);
   }
 
-  commandCode(code: number): PolicyDigest {
-    return this.#extend(this.digest, COMMANDS.PolicyCommandCode.code, u32be(code));
-  }
-
-  /** TPM2_PolicyOR: the digest starts anew from zeros. */
+  /** TPM2_PolicyOR: the digest starts anew from zeros. Of two to eight branches. Part 3, 23.6. */
   static or(crypto: Crypto, hash: HashName, branches: readonly Uint8Array[]): PolicyDigest {
     const start = PolicyDigest.start(crypto, hash);
     return start.#extend(start.digest, COMMANDS.PolicyOR.code, ...branches);
   }
 
+  /** TPM2_PolicyAuthValue. Part 3, 23.17. */
+  authValue(): PolicyDigest {
+    return this.#extend(this.digest, COMMANDS.PolicyAuthValue.code);
+  }
+
+  /** TPM2_PolicyPassword: the digest of TPM2_PolicyAuthValue, on purpose. Part 3, 23.18. */
+  password(): PolicyDigest {
+    return this.authValue();
+  }
+
+  /** TPM2_PolicyCommandCode. `code` is a TPM_CC. Part 3, 23.11. */
+  commandCode(code: number): PolicyDigest {
+    return this.#extend(this.digest, COMMANDS.PolicyCommandCode.code, u32be(code));
+  }
+
+  /** TPM2_PolicyCpHash. Part 3, 23.13. */
+  cpHash(cpHash: Uint8Array): PolicyDigest {
+    return this.#extend(this.digest, COMMANDS.PolicyCpHash.code, cpHash);
+  }
+
+  /** TPM2_PolicyLocality. `locality` is a TPMA_LOCALITY: bit n for locality n, a number from 32 on for that one. Part 3, 23.8. */
+  locality(locality: number): PolicyDigest {
+    return this.#extend(this.digest, COMMANDS.PolicyLocality.code, Uint8Array.of(locality));
+  }
+
+  /** TPM2_PolicyNV. `nvIndex` is a Name. Part 3, 23.9. */
+  nv(nvIndex: Uint8Array, operandB: Uint8Array, offset: number, operation: Infer<typeof TPM_EO>): PolicyDigest {
+    const args = this.crypto.hash(this.hash, concat(operandB, u16be(offset), encode(TPM_EO, operation)));
+    return this.#extend(this.digest, COMMANDS.PolicyNV.code, args, nvIndex);
+  }
+
+  /** TPM2_PolicyNvWritten. Part 3, 23.20. */
+  nvWritten(written: boolean): PolicyDigest {
+    return this.#extend(this.digest, COMMANDS.PolicyNvWritten.code, encode(TPMI_YES_NO, written));
+  }
+
+  /** TPM2_PolicyDuplicationSelect. Names; the object's own is part of the digest where `includeObject`. Part 3, 23.15. */
+  duplicationSelect(objectName: Uint8Array, newParentName: Uint8Array, includeObject: boolean): PolicyDigest {
+    const parts = [...(includeObject ? [objectName] : []), newParentName, encode(TPMI_YES_NO, includeObject)];
+    return this.#extend(this.digest, COMMANDS.PolicyDuplicationSelect.code, ...parts);
+  }
+
   #extend(previous: Uint8Array, code: number, ...parts: readonly Uint8Array[]): PolicyDigest {
-    const digest = this.#crypto.hash(this.#hash, concat(previous, u32be(code), ...parts));
-    return new PolicyDigest(this.#crypto, this.#hash, digest);
+    return new PolicyDigest(
+      this.crypto,
+      this.hash,
+      this.crypto.hash(this.hash, concat(previous, u32be(code), ...parts)),
+    );
+  }
+
+  /** PolicyUpdate hashes a second time, over policyRef. Part 3, 23.2.3. */
+  #with(policyRef: Uint8Array): PolicyDigest {
+    return new PolicyDigest(this.crypto, this.hash, this.crypto.hash(this.hash, concat(this.digest, policyRef)));
   }
 }
 

@@ -1,0 +1,171 @@
+import { concat, equalConstantTime } from '@sekimori/bytes';
+import { decode, decodePrefix, encode } from '@sekimori/codec';
+import { type Crypto, type HashName, hashLength, type Secret } from '@sekimori/crypto-core';
+import { type Fault, fail, ok, type Result } from '@sekimori/result';
+import { TPMA_OBJECT } from './attributes.ts';
+import { TPM2B_DIGEST } from './buffers.ts';
+import type { RequestOf } from './commands.ts';
+import { nameOf } from './names.ts';
+import { TPM2B_SENSITIVE, type TpmtSensitive } from './objects.ts';
+import { storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
+import { type PublicArea, publicArea } from './public-area.ts';
+import { recoverSeed, type SeedKey, shareSeed } from './seed.ts';
+
+// Objects on their way to another parent, made and opened without a TPM. Part 1, 23; Part 3, 13.
+
+/** What TPM2_Import takes, and what TPM2_Duplicate gives together with the object's public area. */
+export type DuplicatedObject = RequestOf<'Import'>;
+
+/** An object with its secret half. */
+export interface ObjectPair {
+  readonly publicArea: PublicArea;
+  readonly sensitive: TpmtSensitive;
+}
+
+/**
+ * An object for one TPM alone to import below `newParent`. `invalid-key`: the parent's public key is not sound. `not-a-storage-key`: it is
+ * no restricted decryption key with AES-CFB. `object-fixed`: fixedTPM or fixedParent is set, so no TPM would take it; or
+ * encryptedDuplication is, and no inner wrapping was asked for. `inner` adds an inner wrapping with a fresh AES-128 key, which then stands
+ * in `encryptionKey` and must take another way than the rest.
+ */
+export function duplicateTo(
+  crypto: Crypto,
+  newParent: PublicArea,
+  { publicArea: objectPublic, sensitive }: ObjectPair,
+  options: { readonly inner?: boolean } = {},
+): Result<DuplicatedObject, Fault<'invalid-key' | 'not-a-storage-key' | 'object-fixed'>> {
+  if (storageKeyBits(newParent) === undefined) return notAStorageKey();
+  const { fixedTPM, fixedParent, encryptedDuplication } = objectPublic.value.objectAttributes;
+  if (fixedTPM || fixedParent) return fail('object-fixed', 'fixedTPM and fixedParent must be clear');
+  if (encryptedDuplication && options.inner !== true)
+    return fail('object-fixed', 'encryptedDuplication asks for an inner wrapping');
+  const shared = shareSeed(crypto, newParent, 'DUPLICATE');
+  if (!shared.ok) return shared;
+  const name = nameOf(crypto, objectPublic);
+  const clear = encode(TPM2B_SENSITIVE, sensitive);
+  const encryptionKey = options.inner === true ? crypto.random(INNER_KEY_BYTES) : NONE;
+  const inner = options.inner === true ? wrapInner(crypto, objectPublic, name, encryptionKey, clear) : clear;
+  const { integrity, encrypted } = wrapOuter(crypto, newParent, shared.value.seed, name, inner);
+  for (const part of [clear, inner]) part.fill(0);
+  shared.value.seed.wipe();
+  return ok({
+    encryptionKey,
+    objectPublic,
+    duplicate: concat(encode(TPM2B_DIGEST, integrity), encrypted),
+    inSymSeed: shared.value.encrypted,
+    symmetricAlg: options.inner === true ? INNER : { algorithm: 'null' },
+  });
+}
+
+/**
+ * The secret half of an object that was duplicated to `parent`, for whoever holds that key. `duplicate-malformed`: not such an object, or the
+ * seed does not open; `duplicate-integrity`: made for another parent or public area, or changed.
+ */
+export async function openDuplicate(
+  crypto: Crypto,
+  parent: SeedKey,
+  object: DuplicatedObject,
+): Promise<Result<TpmtSensitive, Fault<'not-a-storage-key' | 'duplicate-malformed' | 'duplicate-integrity'>>> {
+  if (storageKeyBits(parent.publicArea) === undefined) return notAStorageKey();
+  const { objectPublic, duplicate, inSymSeed, symmetricAlg, encryptionKey } = object;
+  const outer = decodePrefix(TPM2B_DIGEST, duplicate);
+  if (!outer.ok) return fail('duplicate-malformed', 'it has no integrity value', { cause: outer.fault });
+  const seed = await recoverSeed(crypto, parent, 'DUPLICATE', inSymSeed);
+  if (!seed) return fail('duplicate-malformed', 'its seed does not open with this key');
+  const name = nameOf(crypto, objectPublic);
+  const wrapped = { integrity: outer.value.value, encrypted: duplicate.subarray(outer.value.length) };
+  const inner = unwrapOuter(crypto, parent.publicArea, seed, name, wrapped);
+  seed.wipe();
+  if (!inner) return fail('duplicate-integrity', 'made for another parent or object');
+  const clear = symmetricAlg.algorithm === 'null' ? inner : unwrapInner(crypto, object, name, encryptionKey, inner);
+  if (!clear) return fail('duplicate-integrity', 'its inner wrapping does not hold');
+  const sensitive = decode(TPM2B_SENSITIVE, clear);
+  for (const part of [inner, clear]) part.fill(0);
+  if (!sensitive.ok) return fail('duplicate-malformed', 'it holds no TPM2B_SENSITIVE');
+  if (sensitive.value.sensitiveType !== objectPublic.value.type)
+    return fail('duplicate-malformed', 'its two halves are of different types');
+  return ok(sensitive.value);
+}
+
+/** Whoever makes sealed data outside of a TPM says how they are opened: by `authValue`, under `authPolicy`, or either. */
+export interface SealedData {
+  readonly data: Secret;
+  readonly nameAlg?: HashName;
+  readonly authPolicy?: Uint8Array;
+  readonly authValue?: Secret;
+}
+
+/**
+ * Sealed data made without a TPM, to be duplicated to one: with `authPolicy` the policy alone opens it, unless an `authValue` is given
+ * too. Part 1, 27.6.5. `data` has at most 128 bytes.
+ */
+export function sealedData(
+  crypto: Crypto,
+  { data, nameAlg = 'sha256', authPolicy = NONE, authValue }: SealedData,
+): ObjectPair {
+  if (data.length === 0 || data.length > MAX_SEALED) throw new RangeError(`${data.length} bytes cannot be sealed`);
+  if (authPolicy.length === 0 && !authValue) throw new RangeError('sealed data that nothing protects');
+  const sensitive = data.use((bytes) => Uint8Array.from(bytes));
+  const seedValue = crypto.random(hashLength(nameAlg));
+  const area = publicArea({
+    type: 'keyedhash',
+    nameAlg,
+    objectAttributes: authValue ? TPMA_OBJECT.of('userWithAuth', 'noDA') : TPMA_OBJECT.of('noDA'),
+    authPolicy,
+    parameters: { is: 'keyedhash', value: { scheme: { scheme: 'null' } } },
+    unique: { is: 'keyedhash', value: crypto.hash(nameAlg, concat(seedValue, sensitive)) },
+  });
+  return {
+    publicArea: area,
+    sensitive: {
+      sensitiveType: 'keyedhash',
+      authValue: authValue?.use((bytes) => Uint8Array.from(bytes)) ?? NONE,
+      seedValue,
+      sensitive: { is: 'keyedhash', value: sensitive },
+    },
+  };
+}
+
+/** MAX_SYM_DATA of the usual TPMs. */
+const MAX_SEALED = 128;
+const NONE = new Uint8Array(0);
+const INNER_KEY_BYTES = 16;
+const INNER = { algorithm: 'aes', keyBits: 128, mode: 'cfb' } as const;
+const ZERO_IV = new Uint8Array(16);
+
+/** Part 1, 23.3.1: a digest over the sensitive area and the object's Name, then both encrypted. */
+function wrapInner(
+  crypto: Crypto,
+  { value: { nameAlg } }: PublicArea,
+  name: Uint8Array,
+  key: Uint8Array,
+  clear: Uint8Array,
+): Uint8Array {
+  const integrity = encode(TPM2B_DIGEST, crypto.hash(nameAlg, concat(clear, name)));
+  const content = concat(integrity, clear);
+  const encrypted = crypto.aesCfb('encrypt', key, ZERO_IV, content);
+  content.fill(0);
+  return encrypted;
+}
+
+function unwrapInner(
+  crypto: Crypto,
+  { objectPublic, symmetricAlg }: DuplicatedObject,
+  name: Uint8Array,
+  key: Uint8Array,
+  wrapped: Uint8Array,
+): Uint8Array | undefined {
+  const isOurs = symmetricAlg.algorithm === 'aes' && symmetricAlg.mode === 'cfb';
+  if (!isOurs || 8 * key.length !== symmetricAlg.keyBits) return undefined;
+  const content = crypto.aesCfb('decrypt', key, ZERO_IV, wrapped);
+  const integrity = decodePrefix(TPM2B_DIGEST, content);
+  if (!integrity.ok) return undefined;
+  const clear = content.slice(integrity.value.length);
+  content.fill(0);
+  const expected = crypto.hash(objectPublic.value.nameAlg, concat(clear, name));
+  return equalConstantTime(expected, integrity.value.value) ? clear : undefined;
+}
+
+function notAStorageKey() {
+  return fail('not-a-storage-key', 'an object is duplicated to a restricted decryption key with AES-CFB');
+}
