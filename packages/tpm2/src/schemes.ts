@@ -4,17 +4,20 @@ import { union } from './union.ts';
 
 const NOTHING = struct('TPMS_EMPTY');
 const SYMMETRIC = struct('TPMU_SYM').field('keyBits', u16).field('mode', TPMI_ALG_SYM_MODE);
+/** Part 2, 9.32. */
+const TPMI_ALG_KDF = algorithms('TPMI_ALG_KDF', ['null', 'mgf1', 'kdf1_sp800_56a', 'kdf2', 'kdf1_sp800_108']);
 const CIPHERS = { aes: SYMMETRIC, sm4: SYMMETRIC, camellia: SYMMETRIC, tdes: SYMMETRIC };
 
 /** The schemes of keys and signatures, over the hashes that `hash` knows. */
 function schemesOver<Hash>(hash: Codec<Hash>) {
   const hashed = struct('TPMS_SCHEME_HASH').field('hashAlg', hash);
-  const kdf = union(
-    'TPMT_KDF_SCHEME',
-    'scheme',
-    algorithms('TPMI_ALG_KDF', ['null', 'mgf1', 'kdf1_sp800_56a', 'kdf2', 'kdf1_sp800_108']),
-    { null: NOTHING, mgf1: hashed, kdf1_sp800_56a: hashed, kdf2: hashed, kdf1_sp800_108: hashed },
-  );
+  const kdf = union('TPMT_KDF_SCHEME', 'scheme', TPMI_ALG_KDF, {
+    null: NOTHING,
+    mgf1: hashed,
+    kdf1_sp800_56a: hashed,
+    kdf2: hashed,
+    kdf1_sp800_108: hashed,
+  });
   const ecdaa = struct('TPMS_SCHEME_ECDAA').field('hashAlg', hash).field('count', u16);
   return {
     kdf,
@@ -34,7 +37,7 @@ function schemesOver<Hash>(hash: Codec<Hash>) {
       'TPMT_KEYEDHASH_SCHEME',
       'scheme',
       algorithms('TPMI_ALG_KEYEDHASH_SCHEME', ['null', 'hmac', 'xor']),
-      { null: NOTHING, hmac: hashed, xor: struct('TPMS_SCHEME_XOR').field('hashAlg', hash).field('kdf', kdf) },
+      { null: NOTHING, hmac: hashed, xor: struct('TPMS_SCHEME_XOR').field('hashAlg', hash).field('kdf', TPMI_ALG_KDF) },
     ),
   };
 }
