@@ -88,36 +88,59 @@ const TPMS_PCR_SELECT: Codec<readonly number[]> = mapped(
   },
 );
 
-/** A list of commands by TPM_CC. Part 2, 10.9.1. */
-const TPML_CC = struct('TPML_CC').field('commands', list(u32, 256, u32));
+// Lists are as long as a response of 4096 bytes can hold.
 
-/** TPMS_CAPABILITY_DATA. Part 2, 10.10.2. The lists are as long as a response of 4096 bytes can hold. */
+/** TPML_ALG_PROPERTY. Part 2, 10.9.8. */
+export const TPML_ALG_PROPERTY = list(
+  u32,
+  169,
+  struct('TPMS_ALG_PROPERTY').field('alg', TPM_ALG_ID).field('algProperties', TPMA_ALGORITHM),
+);
+/** TPML_HANDLE. Part 2, 10.9.4. */
+export const TPML_HANDLE = list(u32, 254, u32);
+/** TPML_CCA: commands with their attributes. Part 2, 10.9.2. */
+export const TPML_CCA = list(u32, 256, TPMA_CC);
+/** TPML_CC: commands by TPM_CC. Part 2, 10.9.1. */
+export const TPML_CC = list(u32, 256, u32);
+/** TPML_TAGGED_TPM_PROPERTY. Part 2, 10.9.9. */
+export const TPML_TAGGED_TPM_PROPERTY = list(
+  u32,
+  127,
+  struct('TPMS_TAGGED_PROPERTY').field('property', u32).field('value', u32),
+);
+/** TPML_TAGGED_PCR_PROPERTY: which PCRs have a property, by TPM_PT_PCR. Part 2, 10.9.10. */
+export const TPML_TAGGED_PCR_PROPERTY = list(
+  u32,
+  127,
+  struct('TPMS_TAGGED_PCR_SELECT').field('tag', u32).field('pcrs', TPMS_PCR_SELECT),
+);
+/** TPML_ECC_CURVE. Part 2, 10.9.11. */
+export const TPML_ECC_CURVE = list(u32, 508, TPM_ECC_CURVE);
+/** TPML_TAGGED_POLICY: policies of hierarchies. Part 2, 10.9.12. */
+export const TPML_TAGGED_POLICY = list(
+  u32,
+  29,
+  struct('TPMS_TAGGED_POLICY').field('handle', u32).field('policyHash', TPMT_HA),
+);
+/** TPML_ACT_DATA: authenticated countdown timers. Part 2, 10.9.13. */
+export const TPML_ACT_DATA = list(
+  u32,
+  84,
+  struct('TPMS_ACT_DATA').field('handle', u32).field('timeout', u32).field('attributes', u32),
+);
+
+/** TPMS_CAPABILITY_DATA. Part 2, 10.10.2. */
 export const TPMS_CAPABILITY_DATA = union('TPMS_CAPABILITY_DATA', 'capability', TPM_CAP, {
-  algorithms: struct('TPML_ALG_PROPERTY').field(
-    'algorithms',
-    list(u32, 169, struct('TPMS_ALG_PROPERTY').field('alg', TPM_ALG_ID).field('algProperties', TPMA_ALGORITHM)),
-  ),
-  handles: struct('TPML_HANDLE').field('handles', list(u32, 254, u32)),
-  commands: struct('TPML_CCA').field('commandAttributes', list(u32, 256, TPMA_CC)),
-  ppCommands: TPML_CC,
-  auditCommands: TPML_CC,
+  algorithms: struct('TPML_ALG_PROPERTY').field('algorithms', TPML_ALG_PROPERTY),
+  handles: struct('TPML_HANDLE').field('handles', TPML_HANDLE),
+  commands: struct('TPML_CCA').field('commandAttributes', TPML_CCA),
+  ppCommands: struct('TPML_CC').field('commands', TPML_CC),
+  auditCommands: struct('TPML_CC').field('commands', TPML_CC),
   pcrs: struct('TPML_PCR_SELECTION').field('banks', TPML_PCR_BANKS),
-  tpmProperties: struct('TPML_TAGGED_TPM_PROPERTY').field(
-    'properties',
-    list(u32, 127, struct('TPMS_TAGGED_PROPERTY').field('property', u32).field('value', u32)),
-  ),
-  pcrProperties: struct('TPML_TAGGED_PCR_PROPERTY').field(
-    'pcrProperties',
-    list(u32, 127, struct('TPMS_TAGGED_PCR_SELECT').field('tag', u32).field('pcrs', TPMS_PCR_SELECT)),
-  ),
-  eccCurves: struct('TPML_ECC_CURVE').field('eccCurves', list(u32, 508, TPM_ECC_CURVE)),
-  authPolicies: struct('TPML_TAGGED_POLICY').field(
-    'policies',
-    list(u32, 29, struct('TPMS_TAGGED_POLICY').field('handle', u32).field('policyHash', TPMT_HA)),
-  ),
-  act: struct('TPML_ACT_DATA').field(
-    'actData',
-    list(u32, 84, struct('TPMS_ACT_DATA').field('handle', u32).field('timeout', u32).field('attributes', u32)),
-  ),
+  tpmProperties: struct('TPML_TAGGED_TPM_PROPERTY').field('properties', TPML_TAGGED_TPM_PROPERTY),
+  pcrProperties: struct('TPML_TAGGED_PCR_PROPERTY').field('pcrProperties', TPML_TAGGED_PCR_PROPERTY),
+  eccCurves: struct('TPML_ECC_CURVE').field('eccCurves', TPML_ECC_CURVE),
+  authPolicies: struct('TPML_TAGGED_POLICY').field('policies', TPML_TAGGED_POLICY),
+  act: struct('TPML_ACT_DATA').field('actData', TPML_ACT_DATA),
 });
 export type TpmsCapabilityData = Infer<typeof TPMS_CAPABILITY_DATA>;

@@ -42,7 +42,22 @@ export {
   TPMA_STARTUP_CLEAR,
   TPMA_CC,
 } from './attributes.ts';
-export { TPM_CAP, TPM_PT, type TpmProperty, TPMS_CAPABILITY_DATA, type TpmsCapabilityData } from './capabilities.ts';
+export {
+  TPM_CAP,
+  TPM_PT,
+  type TpmProperty,
+  TPML_ALG_PROPERTY,
+  TPML_HANDLE,
+  TPML_CCA,
+  TPML_CC,
+  TPML_TAGGED_TPM_PROPERTY,
+  TPML_TAGGED_PCR_PROPERTY,
+  TPML_ECC_CURVE,
+  TPML_TAGGED_POLICY,
+  TPML_ACT_DATA,
+  TPMS_CAPABILITY_DATA,
+  type TpmsCapabilityData,
+} from './capabilities.ts';
 export { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from './authorized-policy.ts';
 export {
   TPM2B_DIGEST,
@@ -161,6 +176,7 @@ export {
   tpmProperties,
   readPcrs,
   extendPcr,
+  nvEntity,
   readNv,
   type LoadedKey,
   createPrimary,

@@ -1,7 +1,8 @@
-import { concat, equal } from '@sekimori/bytes';
+import { concat, equal, u16be } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import type { HashName } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
+import { TPM_ALG } from './algorithms.ts';
 import { TPMS_ATTEST } from './attest.ts';
 import type { Entity, Tpm, TpmResult } from './client.ts';
 import { TPM_RH } from './handles.ts';
@@ -101,6 +102,17 @@ export async function extendPcr(tpm: Tpm, index: number, bank: HashName, digest:
     parameters: { digests: [{ hashAlg: bank, digest }] },
   });
   return extended.ok ? ok(undefined) : extended;
+}
+
+/** TPM2_NV_ReadPublic: an NV index with its Name, computed from what the TPM says of it. The Name changes with the first writing. */
+export async function nvEntity(tpm: Tpm, nvIndex: number): Promise<TpmResult<Entity>> {
+  const read = await tpm.run('NV_ReadPublic', { handles: { nvIndex }, parameters: {} });
+  if (!read.ok) return read;
+  const { nvPublic, nvName } = read.value.parameters;
+  const { nameAlg } = nvPublic.value;
+  if (!equal(nvName, concat(u16be(TPM_ALG[nameAlg]), tpm.crypto.hash(nameAlg, nvPublic.bytes))))
+    return fail('tpm-malformed-response', 'TPM2_NV_ReadPublic gave another Name than that of the public area');
+  return ok({ handle: nvIndex, name: nvName });
 }
 
 /** Every TPM takes this much at once; TPM_PT_NV_BUFFER_MAX is 768 and more. */

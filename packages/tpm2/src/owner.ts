@@ -4,9 +4,10 @@ import type { Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok } from '@sekimori/result';
 import { TPM_ALG } from './algorithms.ts';
 import { TPMA_NV } from './attributes.ts';
-import type { Entity, Tpm, TpmResult } from './client.ts';
+import type { Tpm, TpmResult } from './client.ts';
 import { TPM_RH } from './handles.ts';
 import { TPMS_NV_PUBLIC } from './objects.ts';
+import { nvEntity } from './operations.ts';
 import type { SaltKey } from './policy-restart.ts';
 import type { SessionUse } from './session.ts';
 
@@ -104,14 +105,4 @@ export async function removeNv(
     });
     return removed.ok ? ok(undefined) : removed;
   });
-}
-
-async function nvEntity(tpm: Tpm, nvIndex: number): Promise<TpmResult<Entity>> {
-  const read = await tpm.run('NV_ReadPublic', { handles: { nvIndex }, parameters: {} });
-  if (!read.ok) return read;
-  const { nvPublic, nvName } = read.value.parameters;
-  const { nameAlg } = nvPublic.value;
-  if (!equal(nvName, concat(u16be(TPM_ALG[nameAlg]), tpm.crypto.hash(nameAlg, nvPublic.bytes))))
-    return fail('tpm-malformed-response', 'TPM2_NV_ReadPublic gave another Name than that of the public area');
-  return ok({ handle: nvIndex, name: nvName });
 }
