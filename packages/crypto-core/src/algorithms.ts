@@ -26,6 +26,11 @@ export function signatureFamily(algorithm: SignatureAlgorithm): SignatureFamily 
   return algorithm.slice(0, algorithm.indexOf('-')) as SignatureFamily;
 }
 
+/** Whether a key of this type can be used with the algorithm. */
+export function fitsKey(type: 'ec' | 'rsa', algorithm: SignatureAlgorithm): boolean {
+  return (signatureFamily(algorithm) === 'ecdsa') === (type === 'ec');
+}
+
 /** What a new key of this kind signs with. */
 export function signatureAlgorithmFor(
   key: { readonly type: 'ec'; readonly curve: CurveName } | { readonly type: 'rsa' },

@@ -1,4 +1,4 @@
-import { type SignatureAlgorithm, signatureAlgorithmFor, signatureFamily } from './algorithms.ts';
+import { fitsKey, type SignatureAlgorithm, signatureAlgorithmFor } from './algorithms.ts';
 import type { AgreementKey, PrivateKey, SigningKey } from './crypto.ts';
 
 /** A private key as the handle of one who signs. Throws where the algorithm does not fit the key. */
@@ -6,8 +6,7 @@ export function signingKeyOf(
   key: PrivateKey,
   algorithm: SignatureAlgorithm = signatureAlgorithmFor(key.publicKey),
 ): SigningKey {
-  if ((signatureFamily(algorithm) === 'ecdsa') !== (key.publicKey.type === 'ec'))
-    throw new RangeError(`${algorithm} does not fit this key`);
+  if (!fitsKey(key.publicKey.type, algorithm)) throw new RangeError(`${algorithm} does not fit this key`);
   return { publicKey: key.publicKey, algorithm, sign: (data) => key.sign(algorithm, data) };
 }
 

@@ -5,18 +5,19 @@ import type { PublicKeySpec } from './crypto.ts';
 import * as der from './der.ts';
 import { uncompressedPoint } from './ec-point.ts';
 
-const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
+export const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
 /** TPM vendors have marked EKs so; the key inside is the same. RFC 4055 section 4. */
 const RSAES_OAEP = '1.2.840.113549.1.1.7';
-const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
+export const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
 const CURVE_OIDS: Readonly<Record<CurveName, string>> = {
   'P-256': '1.2.840.10045.3.1.7',
   'P-384': '1.3.132.0.34',
   'P-521': '1.3.132.0.35',
 };
+export const RSA_ALGORITHM = der.sequence(der.oid(RSA_ENCRYPTION), der.nothing());
 /** Every key that is used has its SubjectPublicKeyInfo written, so the part that never changes is written once. */
 const ecAlgorithm = (curve: CurveName) => der.sequence(der.oid(EC_PUBLIC_KEY), der.oid(CURVE_OIDS[curve]));
-const EC_ALGORITHMS: Readonly<Record<CurveName, Uint8Array>> = {
+export const EC_ALGORITHMS: Readonly<Record<CurveName, Uint8Array>> = {
   'P-256': ecAlgorithm('P-256'),
   'P-384': ecAlgorithm('P-384'),
   'P-521': ecAlgorithm('P-521'),
@@ -32,9 +33,9 @@ export function parseSpki(bytes: Uint8Array): Result<KeyParts, Fault<'invalid-ke
   if (parts?.length !== 2 || !algorithm?.[0] || !bits) return fail('invalid-key', 'not a SubjectPublicKeyInfo');
   const name = der.oidOf(algorithm[0]);
   if (name === EC_PUBLIC_KEY) {
-    const curveOid = algorithm[1] && der.oidOf(algorithm[1]);
-    const curve = (Object.keys(CURVES) as CurveName[]).find((candidate) => CURVE_OIDS[candidate] === curveOid);
-    if (!curve) return fail('invalid-key', `the curve ${curveOid ?? '(none)'} is not supported`);
+    const curve = curveOf(algorithm[1]);
+    if (!curve)
+      return fail('invalid-key', `the curve ${(algorithm[1] && der.oidOf(algorithm[1])) ?? '(none)'} is not supported`);
     const width = curveWidth(curve);
     if (bits.length !== 1 + 2 * width || bits[0] !== 4) return fail('invalid-key', 'the point is not uncompressed');
     return ok({ type: 'ec', curve, x: bits.slice(1, 1 + width), y: bits.slice(1 + width) });
@@ -48,7 +49,7 @@ export function parseSpki(bytes: Uint8Array): Result<KeyParts, Fault<'invalid-ke
     return ok({
       type: 'rsa',
       modulus: modulus.slice(),
-      exponent: exponent.reduce((value, byte) => value * 256 + byte, 0),
+      exponent: exponentOf(exponent),
     });
   }
   return fail('invalid-key', `the key algorithm ${name ?? '(none)'} is not supported`);
@@ -58,7 +59,7 @@ export function parseSpki(bytes: Uint8Array): Result<KeyParts, Fault<'invalid-ke
 export function spkiOf(key: KeyParts): Uint8Array<ArrayBuffer> {
   if (key.type === 'rsa') {
     const body = der.sequence(der.unsigned(key.modulus), der.unsigned(u32be(key.exponent)));
-    return der.sequence(der.sequence(der.oid(RSA_ENCRYPTION), der.nothing()), der.bitString(body));
+    return der.sequence(RSA_ALGORITHM, der.bitString(body));
   }
   const width = curveWidth(key.curve);
   const [x, y] = [leftPad(key.x, width), leftPad(key.y, width)];
@@ -66,7 +67,19 @@ export function spkiOf(key: KeyParts): Uint8Array<ArrayBuffer> {
   return der.sequence(EC_ALGORITHMS[key.curve], der.bitString(uncompressedPoint({ x, y })));
 }
 
-function elementsOf(
+/** The curve that an OBJECT IDENTIFIER names. RFC 5480 section 2.1.1.1. */
+export function curveOf(node: der.DerNode | undefined): CurveName | undefined {
+  const name = node && der.oidOf(node);
+  return (Object.keys(CURVES) as CurveName[]).find((candidate) => CURVE_OIDS[candidate] === name);
+}
+
+/** At most four bytes. */
+export function exponentOf(bytes: Uint8Array): number {
+  return bytes.reduce((value, byte) => value * 256 + byte, 0);
+}
+
+/** What stands inside an element of this tag; undefined where it is another, or not well-formed. */
+export function elementsOf(
   from: der.DerNode | Result<der.DerNode> | undefined,
   tag: number,
 ): readonly der.DerNode[] | undefined {

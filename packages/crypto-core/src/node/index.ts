@@ -2,6 +2,7 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
+  createECDH,
   createHmac,
   createPrivateKey,
   createPublicKey,
@@ -18,13 +19,23 @@ import {
   verify,
 } from 'node:crypto';
 import { promisify } from 'node:util';
-import { leftPad, stripLeadingZeros } from '@sekimori/bytes';
-import { type Fault, type Result, fail, ok } from '@sekimori/result';
-import { type CurveName, curveWidth, hashOf, type SignatureAlgorithm, signatureFamily } from '../algorithms.ts';
-import type { Crypto, KeyMaterial, KeySpec, PrivateKey, PublicKeySpec } from '../crypto.ts';
-import type { EcPublicKey, PublicKey, RsaPublicKey } from '../public-key.ts';
+import { expectOk, type Fault, fail, ok, type Result } from '@sekimori/result';
+import {
+  type CurveName,
+  curveWidth,
+  fitsKey,
+  hashOf,
+  type SignatureAlgorithm,
+  signatureFamily,
+} from '../algorithms.ts';
+import type { Crypto, KeySpec, PrivateKey, PublicKeySpec } from '../crypto.ts';
+import { GCM_TAG, requireCfb, requireGcm, secretAndWipe, withKey } from '../key-material.ts';
+import { ecPkcs8 } from '../pkcs8.ts';
+import { privateKeyFrom } from '../private-key-checks.ts';
+import { curveBits, publicKeyFrom } from '../public-key-checks.ts';
+import type { EcPublicKey, PublicKey } from '../public-key.ts';
 import { Secret } from '../secret.ts';
-import { parseSpki, spkiOf } from '../spki.ts';
+import { spkiOf } from '../spki.ts';
 
 export { encryptSectors, SECTOR_BYTES } from './xts.ts';
 
@@ -36,16 +47,16 @@ export const nodeCrypto: Crypto = {
     withKey(secret, (bytes) => new Secret(new Uint8Array(hkdfSync(name, bytes, salt, info, length)))),
   aesGcmSeal: (key, nonce, plaintext, associated) =>
     withKey(key, (bytes) => {
-      const cipher = createCipheriv(gcmName(bytes), bytes, twelve(nonce)).setAAD(associated);
+      requireGcm(bytes, nonce);
+      const cipher = createCipheriv(gcmName(bytes), bytes, nonce).setAAD(associated);
       return bare(Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]));
     }),
   aesGcmOpen: (key, nonce, sealed, associated) =>
     withKey(key, (bytes) => {
-      if (sealed.length < TAG_LENGTH) return undefined;
-      const end = sealed.length - TAG_LENGTH;
-      const decipher = createDecipheriv(gcmName(bytes), bytes, twelve(nonce), {
-        authTagLength: TAG_LENGTH,
-      });
+      requireGcm(bytes, nonce);
+      if (sealed.length < GCM_TAG) return undefined;
+      const end = sealed.length - GCM_TAG;
+      const decipher = createDecipheriv(gcmName(bytes), bytes, nonce, { authTagLength: GCM_TAG });
       decipher.setAAD(associated).setAuthTag(sealed.subarray(end));
       try {
         return bare(Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]));
@@ -55,6 +66,7 @@ export const nodeCrypto: Crypto = {
     }),
   aesCfb: (direction, key, iv, data) =>
     withKey(key, (bytes) => {
+      requireCfb(bytes, iv);
       const make = direction === 'encrypt' ? createCipheriv : createDecipheriv;
       const cipher = make(`aes-${8 * bytes.length}-cfb`, bytes, iv);
       return bare(Buffer.concat([cipher.update(data), cipher.final()]));
@@ -62,7 +74,7 @@ export const nodeCrypto: Crypto = {
   random: (length) => bare(randomBytes(length)),
   publicKey: (spec) => importPublic(spec),
   verify: (key, algorithm, data, signature) => {
-    if (!fits(key, algorithm)) return false;
+    if (!fitsKey(key.type, algorithm)) return false;
     if (key.type === 'ec' && signature.length !== 2 * curveWidth(key.curve)) return false;
     try {
       return verify(
@@ -87,18 +99,14 @@ export const nodeCrypto: Crypto = {
         plaintext,
       ),
     ),
-  generateKey: async (spec) => privateKeyOf((await generate(spec)).privateKey),
-  privateKey: (pkcs8) => {
-    try {
-      const key = pkcs8.use((bytes) => createPrivateKey({ key: Buffer.from(bytes), format: 'der', type: 'pkcs8' }));
-      return ok(privateKeyOf(key));
-    } catch {
-      return fail('invalid-key', 'not a PKCS#8 private key of a supported kind');
-    }
+  generateKey: async (spec) => {
+    const { privateKey, publicKey } = await generate(spec);
+    const imported = importPublic({ type: 'spki', der: publicKey.export({ format: 'der', type: 'spki' }) });
+    return privateKeyOf(privateKey, expectOk(imported));
   },
+  privateKey: (pkcs8) => importPrivate(pkcs8),
 };
 
-const TAG_LENGTH = 16;
 const OPENSSL_CURVE: Readonly<Record<CurveName, string>> = {
   'P-256': 'prime256v1',
   'P-384': 'secp384r1',
@@ -109,37 +117,36 @@ const generatePair = promisify(generateKeyPair);
 const keyObjects = new WeakMap<PublicKey, KeyObject>();
 
 function importPublic(spec: PublicKeySpec): Result<PublicKey, Fault<'invalid-key'>> {
-  const parsed = spec.type === 'spki' ? parseSpki(spec.der) : ok(spec);
-  if (!parsed.ok) return parsed;
-  const parts = parsed.value;
-  let key: PublicKey;
-  if (parts.type === 'rsa') {
-    const modulus = Uint8Array.from(stripLeadingZeros(parts.modulus));
-    const bits = 8 * modulus.length + 24 - Math.clz32(modulus[0] ?? 0);
-    if (bits < 2048 || bits > 8192) return fail('invalid-key', `RSA with ${bits} bits; 2048 to 8192 are accepted`);
-    if (parts.exponent < 3 || parts.exponent % 2 === 0)
-      return fail('invalid-key', `the RSA exponent ${parts.exponent}`);
-    key = { type: 'rsa', modulus, exponent: parts.exponent, bits, spki: spkiOf({ ...parts, modulus }) };
-  } else {
-    const width = curveWidth(parts.curve);
-    const [x, y] = [leftPad(parts.x, width), leftPad(parts.y, width)];
-    if (!x || !y) return fail('invalid-key', `a coordinate is wider than ${parts.curve}`);
-    key = {
-      type: 'ec',
-      curve: parts.curve,
-      x,
-      y,
-      bits: bitsOf(parts.curve),
-      spki: spkiOf({ type: 'ec', curve: parts.curve, x, y }),
-    };
-  }
+  const key = publicKeyFrom(spec);
+  if (!key.ok) return key;
   try {
     // OpenSSL refuses a point that is not on its curve
-    keyObjects.set(key, createPublicKey({ key: Buffer.from(key.spki), format: 'der', type: 'spki' }));
+    keyObject(key.value);
   } catch {
     return fail('invalid-key', 'the key was refused; is its point on the curve?');
   }
-  return ok(key);
+  return key;
+}
+
+function importPrivate(pkcs8: Secret): Result<PrivateKey, Fault<'invalid-key'>> {
+  const sound = privateKeyFrom(pkcs8, { publicKey: importPublic, pointOf });
+  if (!sound.ok) return sound;
+  const canonical = sound.value.type === 'ec' ? ecPkcs8(sound.value.publicKey, sound.value.scalar) : sound.value.pkcs8;
+  const key = unlessThrown(() =>
+    canonical.use((bytes) => createPrivateKey({ key: bufferOver(bytes), format: 'der', type: 'pkcs8' })),
+  );
+  canonical.wipe();
+  if (sound.value.type === 'ec') sound.value.scalar.wipe();
+  return key ? ok(privateKeyOf(key, sound.value.publicKey)) : fail('invalid-key', 'the key was refused');
+}
+
+/** OpenSSL, asked to read a key, takes any number for a scalar and any point of the curve beside it; asked so, it does not. */
+function pointOf(curve: CurveName, scalar: Uint8Array): Uint8Array | undefined {
+  const agreement = createECDH(OPENSSL_CURVE[curve]);
+  return unlessThrown(() => {
+    agreement.setPrivateKey(scalar);
+    return bare(agreement.getPublicKey());
+  });
 }
 
 /** Of a key pair just made here, which needs no check. */
@@ -147,13 +154,9 @@ function ownPublicKey(key: KeyObject, curve: CurveName): EcPublicKey {
   const { x = '', y = '' } = key.export({ format: 'jwk' });
   const point = { x: bare(Buffer.from(x, 'base64url')), y: bare(Buffer.from(y, 'base64url')) };
   const parts = { type: 'ec', curve, ...point } as const;
-  const own: EcPublicKey = { ...parts, bits: bitsOf(curve), spki: spkiOf(parts) };
+  const own: EcPublicKey = { ...parts, bits: curveBits(curve), spki: spkiOf(parts) };
   keyObjects.set(own, key);
   return own;
-}
-
-function bitsOf(curve: CurveName): number {
-  return curve === 'P-521' ? 521 : 8 * curveWidth(curve);
 }
 
 function keyObject(key: PublicKey): KeyObject {
@@ -164,14 +167,11 @@ function keyObject(key: PublicKey): KeyObject {
   return made;
 }
 
-function privateKeyOf(key: KeyObject): PrivateKey {
-  const imported = importPublic({ type: 'spki', der: createPublicKey(key).export({ format: 'der', type: 'spki' }) });
-  if (!imported.ok) throw new Error(imported.fault.detail);
-  const publicKey = imported.value;
+function privateKeyOf(key: KeyObject, publicKey: PublicKey): PrivateKey {
   return {
     publicKey,
     sign: async (algorithm, data) => {
-      if (!fits(publicKey, algorithm)) throw new Error(`${algorithm} does not fit this key`);
+      if (!fitsKey(publicKey.type, algorithm)) throw new Error(`${algorithm} does not fit this key`);
       return bare(sign(hashOf(algorithm), data, { key, ...padding(algorithm, constants.RSA_PSS_SALTLEN_DIGEST) }));
     },
     agree: async (peer: EcPublicKey) => {
@@ -191,14 +191,10 @@ function privateKeyOf(key: KeyObject): PrivateKey {
   };
 }
 
-function generate(spec: KeySpec): Promise<{ readonly privateKey: KeyObject }> {
+function generate(spec: KeySpec): Promise<{ readonly privateKey: KeyObject; readonly publicKey: KeyObject }> {
   return spec.type === 'rsa'
     ? generatePair('rsa', { modulusLength: spec.bits })
     : generatePair('ec', { namedCurve: OPENSSL_CURVE[spec.curve] });
-}
-
-function fits(key: PublicKey | RsaPublicKey, algorithm: SignatureAlgorithm): boolean {
-  return (signatureFamily(algorithm) === 'ecdsa') === (key.type === 'ec');
 }
 
 function padding(algorithm: SignatureAlgorithm, saltLength: number): object {
@@ -208,14 +204,17 @@ function padding(algorithm: SignatureAlgorithm, saltLength: number): object {
   return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
 }
 
-function withKey<T>(key: KeyMaterial, work: (bytes: Uint8Array) => T): T {
-  return key instanceof Secret ? key.use(work) : work(key);
+function unlessThrown<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
 }
 
-function secretAndWipe(bytes: Buffer): Secret {
-  const secret = new Secret(bytes);
-  bytes.fill(0);
-  return secret;
+/** A Buffer over the same memory: no second copy of a secret. */
+function bufferOver(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** A plain array over the same memory, so that no Buffer leaves this provider. */
@@ -224,11 +223,5 @@ function bare(bytes: Buffer): Uint8Array {
 }
 
 function gcmName(key: Uint8Array): 'aes-128-gcm' | 'aes-256-gcm' {
-  if (key.length !== 16 && key.length !== 32) throw new RangeError('an AES-GCM key has 16 or 32 bytes');
   return key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm';
-}
-
-function twelve(nonce: Uint8Array): Uint8Array {
-  if (nonce.length !== 12) throw new RangeError('an AES-GCM nonce has 12 bytes');
-  return nonce;
 }
