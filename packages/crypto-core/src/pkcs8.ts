@@ -97,6 +97,8 @@ function parseRsa(body: Uint8Array): Result<PrivateParts, Fault<'invalid-key'>> 
   const complete = numbers.length === RSA_NUMBERS - 1 && numbers.every((node) => der.unsignedOf(node)?.length);
   if (!isSmall(version, 0) || !complete || !modulus || !exponent || !p || !q || exponent.length > 4)
     return fail('invalid-key', 'not an RSA private key of two primes');
+  // Primes of the same length are the rule; 1 and the modulus itself are none at all.
+  if (4 * Math.min(p.length, q.length) < modulus.length) return fail('invalid-key', 'a prime is far too short');
   if (!isProduct(modulus, p, q)) return fail('invalid-key', 'the modulus is not the product of the primes');
   return ok({ type: 'rsa', modulus: modulus.slice(), exponent: exponentOf(exponent), body });
 }

@@ -1,4 +1,4 @@
-import { leftPad, u32be } from '@sekimori/bytes';
+import { equal, leftPad, u32be } from '@sekimori/bytes';
 import { type Fault, type Result, fail, ok } from '@sekimori/result';
 import { CURVES, type CurveName, curveWidth } from './algorithms.ts';
 import type { PublicKeySpec } from './crypto.ts';
@@ -14,7 +14,8 @@ const CURVE_OIDS: Readonly<Record<CurveName, string>> = {
   'P-384': '1.3.132.0.34',
   'P-521': '1.3.132.0.35',
 };
-export const RSA_ALGORITHM = der.sequence(der.oid(RSA_ENCRYPTION), der.nothing());
+const NOTHING = der.nothing();
+export const RSA_ALGORITHM = der.sequence(der.oid(RSA_ENCRYPTION), NOTHING);
 /** Every key that is used has its SubjectPublicKeyInfo written, so the part that never changes is written once. */
 const ecAlgorithm = (curve: CurveName) => der.sequence(der.oid(EC_PUBLIC_KEY), der.oid(CURVE_OIDS[curve]));
 export const EC_ALGORITHMS: Readonly<Record<CurveName, Uint8Array>> = {
@@ -41,6 +42,10 @@ export function parseSpki(bytes: Uint8Array): Result<KeyParts, Fault<'invalid-ke
     return ok({ type: 'ec', curve, x: bits.slice(1, 1 + width), y: bits.slice(1 + width) });
   }
   if (name === RSA_ENCRYPTION || name === RSAES_OAEP) {
+    // NULL by RFC 3279 section 2.3.1, and left out by some; an OAEP key may say with what hash it is used.
+    const bare = equal(algorithm[1]?.bytes ?? NOTHING, NOTHING);
+    if (algorithm.length > 2 || (name === RSA_ENCRYPTION && !bare))
+      return fail('invalid-key', 'an RSA public key with parameters');
     const numbers = elementsOf(der.readDer(bits), der.TAG.sequence);
     const modulus = numbers?.[0] && der.unsignedOf(numbers[0]);
     const exponent = numbers?.[1] && der.unsignedOf(numbers[1]);

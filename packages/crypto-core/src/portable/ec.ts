@@ -35,7 +35,7 @@ export function pointOf(curve: CurveName, scalar: Uint8Array): Uint8Array | unde
 /** `random` gives the seed. The scalar is nearly uniform: half as many bits again are reduced. */
 export function newScalar(curve: CurveName, random: (length: number) => Uint8Array): Secret {
   const { utils, lengths } = NOBLE_CURVE[curve];
-  const seed = random(lengths.seed ?? 2 * curveWidth(curve));
+  const seed = random(lengths.seed as number);
   const scalar = secretAndWipe(utils.randomSecretKey(seed));
   seed.fill(0);
   return scalar;
