@@ -45,6 +45,7 @@ const LAB = {
   sbsign: 'sbsigntool',
   socat: 'socat',
   gcc: 'gcc',
+  chromium: 'chromium',
   '/usr/lib/x86_64-linux-gnu/libc.a': 'libc6-dev',
 };
 const NEEDS = { start: START, test: TEST, vm: VM, lab: LAB };

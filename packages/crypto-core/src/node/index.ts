@@ -120,10 +120,10 @@ function importPublic(spec: PublicKeySpec): Result<PublicKey, Fault<'invalid-key
   const key = publicKeyFrom(spec);
   if (!key.ok) return key;
   try {
-    // OpenSSL refuses a point that is not on its curve
     keyObject(key.value);
   } catch {
-    return fail('invalid-key', 'the key was refused; is its point on the curve?');
+    const { value } = key;
+    return fail('invalid-key', value.type === 'ec' ? `the point is not on ${value.curve}` : 'the key was refused');
   }
   return key;
 }
