@@ -16,6 +16,7 @@ export async function signCompactJws(
   return `${signed}.${toBase64Url(await sign(utf8(signed)))}`;
 }
 
+/** What `verifyCompactJws` refuses with; the codes are explained there. */
 export type JwsFault = Fault<'jws-malformed' | 'jws-key' | 'jws-signature'>;
 
 /**

@@ -13,8 +13,10 @@ export interface DerNode {
   readonly bytes: Uint8Array;
 }
 
+/** `malformed`: not DER, or not as much as it says. */
 export type DerFault = Fault<'malformed'>;
 
+/** Identifier octets of the universal types that X.509 uses. X.680 section 8.4. */
 export const TAG = {
   boolean: 0x01,
   integer: 0x02,
@@ -111,16 +113,19 @@ export function bitsOf(node: DerNode): Uint8Array | undefined {
   return node.content.subarray(1);
 }
 
+/** An element of any tag around its contents, one after the other. */
 export function element(tag: number, ...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const part of content) length += part.length;
   return concat(headerOf(tag, length), ...content);
 }
 
+/** SEQUENCE. */
 export function sequence(...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return element(TAG.sequence, ...content);
 }
 
+/** SET; the order is the caller's, who sorts where X.690 section 11.6 asks for it. */
 export function set(...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return element(TAG.set, ...content);
 }
@@ -130,10 +135,12 @@ export function tagged(n: number, ...content: readonly Uint8Array[]): Uint8Array
   return element(0xa0 | n, ...content);
 }
 
+/** OCTET STRING. */
 export function octetString(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return element(TAG.octetString, bytes);
 }
 
+/** BIT STRING; `unusedBits` of the last byte, 0 to 7, say nothing. */
 export function bitString(bytes: Uint8Array, unusedBits = 0): Uint8Array<ArrayBuffer> {
   return element(TAG.bitString, Uint8Array.of(unusedBits), bytes);
 }
@@ -145,6 +152,7 @@ export function unsigned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return element(TAG.integer, pad, bare);
 }
 
+/** A non-negative INTEGER; throws RangeError for others. */
 export function integer(value: number | bigint): Uint8Array<ArrayBuffer> {
   if (value < 0) throw new RangeError('only non-negative integers are written');
   if (value < 0x80) return Uint8Array.of(TAG.integer, 1, Number(value));
@@ -153,20 +161,24 @@ export function integer(value: number | bigint): Uint8Array<ArrayBuffer> {
   return unsigned(Uint8Array.from(even.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)));
 }
 
+/** BOOLEAN: FF is true. X.690 section 11.1. */
 export function boolean(value: boolean): Uint8Array<ArrayBuffer> {
   return element(TAG.boolean, Uint8Array.of(value ? 0xff : 0));
 }
 
+/** NULL. */
 export function nothing(): Uint8Array<ArrayBuffer> {
   return element(TAG.null);
 }
 
+/** OBJECT IDENTIFIER from dotted text; throws RangeError for less than two arcs. */
 export function oid(dotted: string): Uint8Array<ArrayBuffer> {
   const [root, second, ...others] = dotted.split('.').map(BigInt);
   if (root === undefined || second === undefined) throw new RangeError(`${dotted} is not an object identifier`);
   return element(TAG.oid, ...[root * 40n + second, ...others].map(base128));
 }
 
+/** UTF8String. */
 export function utf8String(text: string): Uint8Array<ArrayBuffer> {
   return element(TAG.utf8String, new TextEncoder().encode(text));
 }

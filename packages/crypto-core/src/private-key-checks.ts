@@ -6,6 +6,7 @@ import { parsePkcs8, type PrivateParts, rsaPkcs8 } from './pkcs8.ts';
 import type { EcPublicKey, RsaPublicKey } from './public-key.ts';
 import { Secret } from './secret.ts';
 
+/** What is left of a PKCS#8 after its checks; the secrets are copies of the provider's own. */
 export type SoundPrivateKey =
   | { readonly type: 'ec'; readonly publicKey: EcPublicKey; readonly scalar: Secret }
   | { readonly type: 'rsa'; readonly publicKey: RsaPublicKey; readonly pkcs8: Secret };

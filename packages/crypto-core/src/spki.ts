@@ -5,9 +5,11 @@ import type { PublicKeySpec } from './crypto.ts';
 import * as der from './der.ts';
 import { uncompressedPoint } from './ec-point.ts';
 
+/** rsaEncryption. RFC 3279 section 2.3.1. */
 export const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
 /** TPM vendors have marked EKs so; the key inside is the same. RFC 4055 section 4. */
 const RSAES_OAEP = '1.2.840.113549.1.1.7';
+/** id-ecPublicKey. RFC 5480 section 2.1.1. */
 export const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
 const CURVE_OIDS: Readonly<Record<CurveName, string>> = {
   'P-256': '1.2.840.10045.3.1.7',
@@ -15,6 +17,7 @@ const CURVE_OIDS: Readonly<Record<CurveName, string>> = {
   'P-521': '1.3.132.0.35',
 };
 const NOTHING = der.nothing();
+/** AlgorithmIdentifier of RSA keys. */
 export const RSA_ALGORITHM = der.sequence(der.oid(RSA_ENCRYPTION), NOTHING);
 /** Every key that is used has its SubjectPublicKeyInfo written, so the part that never changes is written once. */
 const ecAlgorithm = (curve: CurveName) => der.sequence(der.oid(EC_PUBLIC_KEY), der.oid(CURVE_OIDS[curve]));

@@ -10,6 +10,7 @@ import { NOBLE_HASH } from './hashes.ts';
 
 const NOBLE_CURVE = { 'P-256': p256, 'P-384': p384, 'P-521': p521 } as const;
 
+/** Also false for coordinates that are not below the prime, and for the point at infinity. */
 export function isOnCurve(key: Pick<EcPublicKey, 'curve' | 'x' | 'y'>): boolean {
   return NOBLE_CURVE[key.curve].utils.isValidPublicKey(uncompressedPoint(key), false);
 }
@@ -49,6 +50,7 @@ export function sharedX(curve: CurveName, scalar: Secret, peer: EcPublicKey): Se
   return x;
 }
 
+/** Takes the scalar over: it lives as long as the key. */
 export function ecPrivateKey(publicKey: EcPublicKey, scalar: Secret): PrivateKey {
   const { curve } = publicKey;
   return {

@@ -18,7 +18,7 @@ import { oaepEncrypt, rsaVerify } from './rsa-public.ts';
  * The provider of @noble and WebCrypto: for browsers, and a second opinion in tests. It needs no `node:crypto`; private RSA
  * needs WebCrypto, which browsers give to pages in a secure context only.
  *
- * It answers as the Node provider does and takes longer: a P-256 verification some 30 times, an RSA one 3 times. Script in
+ * It answers as the Node provider does and takes longer: a P-256 verification some 30 times as long, an RSA one 4 times. Script in
  * an engine that compiles as it runs cannot promise constant time, so whoever can measure private EC operations, AES or
  * HMAC closely enough may learn of their keys: services use the Node provider. Copies of secrets that are arrays are wiped
  * after use; numbers inside @noble, and keys inside WebCrypto, stay until the engine collects them.

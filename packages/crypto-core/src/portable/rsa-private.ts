@@ -32,10 +32,12 @@ export async function generateRsa(bits: number): Promise<Secret> {
 export function rsaPrivateKey(publicKey: RsaPublicKey, pkcs8: Secret): PrivateKey {
   const imported = new Map<string, Promise<CryptoKey>>();
   const keyFor = (name: Use, hash: HashName): Promise<CryptoKey> => {
-    const known = imported.get(`${name} ${hash}`);
+    const use = `${name} ${hash}`;
+    const known = imported.get(use);
     if (known) return known;
     const key = importKey(pkcs8, name, hash);
-    imported.set(`${name} ${hash}`, key);
+    imported.set(use, key);
+    key.catch(() => imported.delete(use)); // the next call tries again
     return key;
   };
   return {
