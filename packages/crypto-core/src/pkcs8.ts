@@ -94,7 +94,8 @@ function parseEc(curve: CurveName | undefined, body: Uint8Array): Result<Private
 function parseRsa(body: Uint8Array): Result<PrivateParts, Fault<'invalid-key'>> {
   const [version, ...numbers] = elementsOf(der.readDer(body), der.TAG.sequence) ?? [];
   const [modulus, exponent, , p, q] = numbers.map(der.unsignedOf);
-  const complete = numbers.length === RSA_NUMBERS - 1 && numbers.every((node) => der.unsignedOf(node)?.length);
+  const complete =
+    numbers.length === RSA_NUMBERS - 1 && numbers.every((node) => der.unsignedOf(node)?.length && isMinimal(node));
   if (!isSmall(version, 0) || !complete || !modulus || !exponent || !p || !q || exponent.length > 4)
     return fail('invalid-key', 'not an RSA private key of two primes');
   // Primes of the same length are the rule; 1 and the modulus itself are none at all.
@@ -105,6 +106,11 @@ function parseRsa(body: Uint8Array): Result<PrivateParts, Fault<'invalid-key'>> 
 
 function isSmall(node: der.DerNode | undefined, ...values: readonly number[]): boolean {
   return node?.tag === der.TAG.integer && node.content.length === 1 && values.includes(node.content[0] as number);
+}
+
+/** Without a zero too many, which readers of DER refuse. X.690 section 8.3.2. */
+function isMinimal({ content }: der.DerNode): boolean {
+  return content.length === 1 || content[0] !== 0 || (content[1] as number) >= 0x80;
 }
 
 /** Schoolbook over bytes: the primes are secret, and a BigInt could not be wiped. Nothing is left but the product. */

@@ -2,9 +2,10 @@ import { equal } from '@sekimori/bytes';
 import { type Fault, type Result, fail, ok } from '@sekimori/result';
 import { type CurveName, curveWidth } from './algorithms.ts';
 import type { Crypto } from './crypto.ts';
+import { secretAndWipe } from './key-material.ts';
 import { parsePkcs8, type PrivateParts, rsaPkcs8 } from './pkcs8.ts';
 import type { EcPublicKey, RsaPublicKey } from './public-key.ts';
-import { Secret } from './secret.ts';
+import type { Secret } from './secret.ts';
 
 /** What is left of a PKCS#8 after its checks; the secrets are copies of the provider's own. */
 export type SoundPrivateKey =
@@ -36,11 +37,12 @@ function soundEc(
   { curve, scalar, point }: Extract<PrivateParts, { type: 'ec' }>,
   arithmetic: PrivateKeyArithmetic,
 ): Result<SoundPrivateKey, Fault<'invalid-key'>> {
-  const secret = new Secret(scalar);
   const own = arithmetic.pointOf(curve, scalar);
-  scalar.fill(0);
-  if (!own) return fail('invalid-key', `the scalar is not one of ${curve}`);
-  if (point && !equal(point, own)) return fail('invalid-key', 'the public key beside it is another');
+  const secret = secretAndWipe(scalar);
+  if (!own || (point && !equal(point, own))) {
+    secret.wipe();
+    return fail('invalid-key', own ? 'the public key beside it is another' : `the scalar is not one of ${curve}`);
+  }
   const width = curveWidth(curve);
   const key = arithmetic.publicKey({ type: 'ec', curve, x: own.slice(1, 1 + width), y: own.slice(1 + width) });
   if (!key.ok) return key;

@@ -13,6 +13,9 @@ const REFUSED = { ok: false, fault: { code: 'invalid-key' } };
 const POINT = { type: 'ec', curve: 'P-256', x: ECDH[0].x, y: ECDH[0].y } as const;
 const RSA = { type: 'rsa', modulus: WYCHEPROOF_RSA.modulus, exponent: 65537 } as const;
 
+/** An INTEGER with two zeros before it. */
+const padded = (bytes: Uint8Array) => der.element(der.TAG.integer, Uint8Array.of(0, 0), bytes);
+
 export function keysContract(crypto: Crypto): void {
   describe('public keys', () => {
     it.each([POINT, RSA])('$type: from SPKI and from its parts alike', (spec) => {
@@ -96,6 +99,7 @@ export function keysContract(crypto: Crypto): void {
       ['RSA with the exponent 1', rsaPkcs8Of({ exponent: 1 })],
       ['RSA with an exponent of five bytes', rsaPkcs8Of({ exponent: 2 ** 32 + 1 })],
       ['RSA without exponents for the primes', rsaPkcs8Of({ exponents: [exponents[0], new Uint8Array(0)] })],
+      ['RSA with a number that has a zero too many', rsaPkcs8Of({}, padded)],
       ['RSA with 1024 bits', rsaPkcs8Of({ modulus: primes[0], primes: [primes[0], Uint8Array.of(1)] })],
     ])('invalid-key: %s', (_, secret) => {
       expect(crypto.privateKey(secret)).toMatchObject(REFUSED);

@@ -66,13 +66,13 @@ interface RsaNumbers {
 }
 
 /** The known key as PKCS#8, or one with other numbers in it. */
-export function rsaPkcs8Of(changes: Partial<RsaNumbers> = {}): Secret {
+export function rsaPkcs8Of(changes: Partial<RsaNumbers> = {}, write = der.unsigned): Secret {
   const key: RsaNumbers = { version: 0, ...WYCHEPROOF_RSA, ...changes };
   const body = der.sequence(
     der.integer(key.version),
     der.unsigned(key.modulus),
     der.integer(key.exponent),
-    ...[key.privateExponent, ...key.primes, ...key.exponents, key.coefficient].map(der.unsigned),
+    ...[key.privateExponent, ...key.primes, ...key.exponents, key.coefficient].map(write),
   );
   return pkcs8Of(der.sequence(der.oid('1.2.840.113549.1.1.1'), der.nothing()), body);
 }

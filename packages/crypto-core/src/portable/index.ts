@@ -65,7 +65,12 @@ export const portableCrypto: Crypto = {
   },
   rsaOaepEncrypt: (key, hash, label, plaintext) => oaepEncrypt(key, hash, label, plaintext, random),
   generateKey: async (spec) => {
-    if (spec.type === 'rsa') return expectOk(importPrivate(await generateRsa(spec.bits)));
+    if (spec.type === 'rsa') {
+      const pkcs8 = await generateRsa(spec.bits);
+      const key = expectOk(importPrivate(pkcs8));
+      pkcs8.wipe();
+      return key;
+    }
     const scalar = newScalar(spec.curve, random);
     return ecPrivateKey(ecPublicKeyOf(spec.curve, scalar), scalar);
   },
