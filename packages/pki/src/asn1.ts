@@ -81,8 +81,8 @@ export class DerCursor {
   }
 
   /** DER knows 0x00 and 0xff only. An explicit FALSE where it is the default is let pass: vendors write it. */
-  boolean(what: string): boolean {
-    const { content } = this.next(der.TAG.boolean, what);
+  boolean(what: string, tag: number = der.TAG.boolean): boolean {
+    const { content } = this.next(tag, what);
     if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) this.stop('not a BOOLEAN of DER', what);
     return content[0] === 0xff;
   }

@@ -81,13 +81,17 @@ export function parseCertificate(bytes: Uint8Array): Result<Certificate, Fault<'
   return readingDer('certificate-malformed', () => new Certificate(own, readCertificate(own)));
 }
 
-/** False for a signature that does not hold, and for an algorithm that is not listed or does not fit the key. */
-export function verifySignature(crypto: Crypto, certificate: Certificate, issuerKey: PublicKey): boolean {
-  const { name } = certificate.signatureAlgorithm;
+/** A certificate or a CRL. False for a signature that does not hold, and for an algorithm that is not listed or does not fit the key. */
+export function verifySignature(
+  crypto: Crypto,
+  signed: Pick<Certificate, 'tbs' | 'signatureAlgorithm' | 'signature'>,
+  issuerKey: PublicKey,
+): boolean {
+  const { name } = signed.signatureAlgorithm;
   if (!name) return false;
-  if (signatureFamily(name) !== 'ecdsa') return crypto.verify(issuerKey, name, certificate.tbs, certificate.signature);
-  const raw = issuerKey.type === 'ec' ? ecdsaFromDer(certificate.signature, issuerKey.curve) : undefined;
-  return raw !== undefined && crypto.verify(issuerKey, name, certificate.tbs, raw);
+  if (signatureFamily(name) !== 'ecdsa') return crypto.verify(issuerKey, name, signed.tbs, signed.signature);
+  const raw = issuerKey.type === 'ec' ? ecdsaFromDer(signed.signature, issuerKey.curve) : undefined;
+  return raw !== undefined && crypto.verify(issuerKey, name, signed.tbs, raw);
 }
 
 function readCertificate(bytes: Uint8Array): Fields {
@@ -100,7 +104,7 @@ function readCertificate(bytes: Uint8Array): Fields {
 
   const tbs = new DerCursor(signed.content, 'tbsCertificate');
   const version = tbs.sees(0xa0) ? readVersion(tbs.inside(0xa0, 'version')) : 1;
-  const serial = readSerial(tbs);
+  const serial = toHex(readSerial(tbs));
   const innerAlgorithm = tbs.next(der.TAG.sequence, 'signature');
   if (!equal(innerAlgorithm.bytes, algorithmNode.bytes))
     tbs.stop('the signed algorithm is not the outer one', 'signature');
@@ -142,11 +146,14 @@ function readVersion(wrapper: DerCursor): 1 | 2 | 3 {
   return version;
 }
 
-/** Some vendors pad the INTEGER or make it longer than RFC 5280's 20 bytes; it only has to be there and bounded. */
-function readSerial(tbs: DerCursor): string {
+/**
+ * A serial number without leading zero bytes. Some vendors pad the INTEGER or make it longer than RFC 5280's 20 bytes; it only has
+ * to be there and bounded. Inside `readingDer` only.
+ */
+export function readSerial(tbs: DerCursor): Uint8Array {
   const { content } = tbs.next(der.TAG.integer, 'serialNumber');
   if (content.length === 0 || content.length > 64) tbs.stop(`${content.length} bytes, 1 to 64 are due`, 'serialNumber');
   let start = 0;
   while (start < content.length - 1 && content[start] === 0) start++;
-  return toHex(content.subarray(start));
+  return content.subarray(start);
 }

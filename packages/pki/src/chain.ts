@@ -5,9 +5,14 @@ import { type Certificate, verifySignature } from './certificate.ts';
 import type { ChainCache } from './chain-cache.ts';
 import { EXTENSION, PURPOSE } from './oids.ts';
 
+/** What is looked at to find who signed a certificate or a CRL. */
+export type Issued = Pick<Certificate, 'issuer' | 'extensions'>;
+
 export interface PathOptions {
   /** May be from the other side, in any order, useful or not; at most 512. */
   readonly intermediates: readonly Certificate[];
+  /** More intermediates, looked up where they are needed; `TrustStore.trust` gives it. */
+  readonly issuersOf?: (issued: Issued) => readonly Certificate[];
   /** Trust anchors, ours. An empty list trusts nothing. */
   readonly roots: readonly Certificate[];
   readonly at: Date;
@@ -22,8 +27,11 @@ export interface PathOptions {
   readonly cache?: ChainCache;
 }
 
+/** What the options may let pass. */
+export type ChainFindingCode = 'chain-expired' | 'chain-weak-signature';
+
 export interface ChainFinding {
-  readonly code: 'chain-expired' | 'chain-weak-signature';
+  readonly code: ChainFindingCode;
   readonly detail: string;
   readonly certificate: Certificate;
 }
@@ -52,12 +60,27 @@ export type ChainFault = Fault<
   | 'chain-key-size'
 >;
 
+/** What is wrong with a certificate of a path whose signatures hold. */
+export type ChainFlaw = { readonly certificate: Certificate } & (
+  | { readonly refuses: true; readonly fault: ChainFault }
+  /** Let pass because the options say so. */
+  | { readonly refuses: false; readonly fault: Fault<ChainFindingCode> }
+);
+
+export interface PathExamination {
+  readonly outcome: Result<ValidatedPath, ChainFault>;
+  /** Leaf first, root last: the accepted path, else the first whose signatures hold. Undefined: there is none. */
+  readonly chain: readonly Certificate[] | undefined;
+  /** All there is to say about `chain`, from the leaf on. */
+  readonly flaws: readonly ChainFlaw[];
+}
+
 /** Certificates in a path, root included. */
 const MAX_PATH = 8;
 /** Signatures checked for one leaf, whatever was sent along: a path of MAX_PATH, and one astray. */
 const MAX_SIGNATURES = 8;
 /** Bits. Verifying costs their square, and strangers choose the key; vendors of TPMs use 4096 at most. */
-const MAX_RSA = 4096;
+export const MAX_RSA = 4096;
 const MAX_INTERMEDIATES = 512;
 
 /** Processed here. Policies count as processed since no policy is asked for and what would ask for one is refused. */
@@ -82,17 +105,30 @@ export function validatePath(
   leaf: Certificate,
   options: PathOptions,
 ): Result<ValidatedPath, ChainFault> {
-  if (options.intermediates.length > MAX_INTERMEDIATES)
-    return fail('chain-too-long', `${options.intermediates.length} intermediates, at most ${MAX_INTERMEDIATES}`);
+  return examinePath(crypto, leaf, options).outcome;
+}
+
+/** As `validatePath`, with all that is wrong with the path instead of the first of it. */
+export function examinePath(crypto: Crypto, leaf: Certificate, options: PathOptions): PathExamination {
+  if (options.intermediates.length > MAX_INTERMEDIATES) {
+    const detail = `${options.intermediates.length} intermediates, at most ${MAX_INTERMEDIATES}`;
+    return { outcome: fail('chain-too-long', detail), chain: undefined, flaws: [] };
+  }
   let signatures = 0;
+  const reached: { root?: { readonly chain: readonly Certificate[]; readonly flaws: readonly ChainFlaw[] } } = {};
 
   /** Every way on from the end of `path`, roots first. */
   function search(path: readonly Certificate[]): Result<ValidatedPath, ChainFault> {
     const last = path.at(-1) as Certificate;
-    if (options.roots.some((root) => sameCertificate(root, last))) return judge(path, options);
+    if (options.roots.some((root) => sameCertificate(root, last))) {
+      const flaws = judge(path, options);
+      const outcome = outcomeOf(path, flaws);
+      if (outcome.ok || !reached.root) reached.root = { chain: path, flaws };
+      return outcome;
+    }
     if (path.length >= MAX_PATH) return fail('chain-too-long', `no root within ${MAX_PATH} certificates`);
     let refused: Failed<ChainFault> | undefined;
-    for (const candidate of [...options.roots, ...options.intermediates]) {
+    for (const candidate of [...options.roots, ...options.intermediates, ...(options.issuersOf?.(last) ?? [])]) {
       if (!mayHaveIssued(candidate, last) || path.some((seen) => sameCertificate(seen, candidate))) continue;
       if (isTooLarge(crypto, candidate)) {
         refused ??= fail('chain-key-size', `the RSA key of '${nameOf(candidate)}' has more than ${MAX_RSA} bits`);
@@ -114,77 +150,95 @@ export function validatePath(
     );
   }
 
-  const outcome = search([leaf]);
+  const found = search([leaf]);
+  // what is wrong with a path whose signatures hold says more than one that does not
+  const outcome = reached.root ? outcomeOf(reached.root.chain, reached.root.flaws) : found;
   if (outcome.ok && options.cache) {
     const { chain } = outcome.value;
     for (let i = 1; i + 1 < chain.length; i++)
       options.cache.add(crypto, chain[i] as Certificate, chain[i + 1] as Certificate);
   }
-  return outcome;
+  return { outcome, chain: reached.root?.chain, flaws: reached.root?.flaws ?? [] };
+}
+
+function outcomeOf(chain: readonly Certificate[], flaws: readonly ChainFlaw[]): Result<ValidatedPath, ChainFault> {
+  const findings: ChainFinding[] = [];
+  for (const { refuses, fault, certificate } of flaws) {
+    if (refuses) return { ok: false, fault };
+    findings.push({ code: fault.code, detail: fault.detail, certificate });
+  }
+  return ok({ chain, root: chain.at(-1) as Certificate, findings });
 }
 
 /** Everything but the signatures. */
-function judge(chain: readonly Certificate[], options: PathOptions): Result<ValidatedPath, ChainFault> {
-  const findings: ChainFinding[] = [];
+function judge(chain: readonly Certificate[], options: PathOptions): readonly ChainFlaw[] {
+  const flaws: ChainFlaw[] = [];
   let below = 0; // issuers under this one that are not self-issued: what pathLenConstraint counts
   for (const [depth, certificate] of chain.entries()) {
     const isLeaf = depth === 0;
     const isRoot = depth === chain.length - 1;
     const who = `'${nameOf(certificate)}'`;
+    const flaw = (code: ChainFault['code'], detail: string) =>
+      flaws.push({ refuses: true, fault: { code, detail }, certificate });
+    const byOption = (refuses: boolean, code: ChainFindingCode, detail: string) =>
+      flaws.push({ refuses, fault: { code, detail }, certificate });
     if (options.at.getTime() < certificate.notBefore.getTime())
-      return fail('chain-not-yet-valid', `${who} is valid from ${certificate.notBefore.toISOString()}`);
+      flaw('chain-not-yet-valid', `${who} is valid from ${certificate.notBefore.toISOString()}`);
     // the negation, so that an invalid Date is refused
     if (!(options.at.getTime() <= certificate.notAfter.getTime())) {
-      const detail = `${who} ended at ${certificate.notAfter.toISOString()}`;
-      if (options.expired !== 'finding' || Number.isNaN(options.at.getTime())) return fail('chain-expired', detail);
-      findings.push({ code: 'chain-expired', detail, certificate });
+      const refuses = options.expired !== 'finding' || Number.isNaN(options.at.getTime());
+      byOption(refuses, 'chain-expired', `${who} ended at ${certificate.notAfter.toISOString()}`);
     }
     for (const { oid, critical } of certificate.extensions.all.values()) {
       if (!critical || PROCESSED.has(oid) || (isLeaf && options.understood?.includes(oid))) continue;
       const code = oid === EXTENSION.nameConstraints ? 'chain-name-constraints' : 'chain-critical-extension';
-      return fail(code, `${who} has the critical extension ${oid}, which is not processed`);
+      flaw(code, `${who} has the critical extension ${oid}, which is not processed`);
     }
     // a root's own signature proves nothing, so its hash does not matter
     if (!isRoot && certificate.signatureAlgorithm.weak) {
       const detail = `${who} is signed with ${certificate.signatureAlgorithm.name ?? 'an unknown algorithm'}`;
-      if (options.weakSignatures !== 'finding') return fail('chain-weak-signature', detail);
-      findings.push({ code: 'chain-weak-signature', detail, certificate });
+      byOption(options.weakSignatures !== 'finding', 'chain-weak-signature', detail);
     }
     const purposes = certificate.extensions.extendedKeyUsage;
     if (options.purpose !== 'any' && (isLeaf || (purposes && !isRoot))) {
       const fits = purposes?.includes(options.purpose) || (!isLeaf && purposes?.includes(PURPOSE.any));
-      if (!fits) return fail('chain-purpose', `${who} is not for ${options.purpose}`);
+      if (!fits) flaw('chain-purpose', `${who} is not for ${options.purpose}`);
     }
     if (isLeaf) continue;
-    const refused = judgeIssuer(certificate, who, below);
-    if (refused) return refused;
+    for (const { code, detail } of flawsOfIssuer(certificate, who, below)) flaw(code, detail);
     if (!isSelfIssued(certificate)) below++;
   }
-  return ok({ chain, root: chain.at(-1) as Certificate, findings });
+  return flaws;
 }
 
-function judgeIssuer({ extensions }: Certificate, who: string, below: number): Failed<ChainFault> | undefined {
-  if (!extensions.basicConstraints?.ca) return fail('chain-not-ca', `${who} is not a CA`);
+function flawsOfIssuer({ extensions }: Certificate, who: string, below: number): readonly ChainFault[] {
+  const flaws: ChainFault[] = [];
+  if (!extensions.basicConstraints?.ca) flaws.push({ code: 'chain-not-ca', detail: `${who} is not a CA` });
   if (extensions.keyUsage && !extensions.keyUsage.has('keyCertSign'))
-    return fail('chain-key-usage', `${who} may not sign certificates`);
-  const { pathLength } = extensions.basicConstraints;
+    flaws.push({ code: 'chain-key-usage', detail: `${who} may not sign certificates` });
+  const pathLength = extensions.basicConstraints?.pathLength;
   if (pathLength !== undefined && below > pathLength)
-    return fail('chain-path-length', `${who} allows ${pathLength} issuers below it, ${below} are there`);
-  const constraint = CONSTRAINTS.find((oid) => extensions.all.has(oid));
-  if (constraint === EXTENSION.nameConstraints) return fail('chain-name-constraints', `${who} constrains names`);
-  if (constraint)
-    return fail('chain-critical-extension', `${who} has the constraint ${constraint}, which is not processed`);
-  return undefined;
+    flaws.push({
+      code: 'chain-path-length',
+      detail: `${who} allows ${pathLength} issuers below it, ${below} are there`,
+    });
+  for (const oid of CONSTRAINTS.filter((constraint) => extensions.all.has(constraint)))
+    flaws.push(
+      oid === EXTENSION.nameConstraints
+        ? { code: 'chain-name-constraints', detail: `${who} constrains names` }
+        : { code: 'chain-critical-extension', detail: `${who} has the constraint ${oid}, which is not processed` },
+    );
+  return flaws;
 }
 
 /** By name, and by key identifier where both sides have one. Only the signature proves it. */
-function mayHaveIssued(issuer: Certificate, certificate: Certificate): boolean {
-  if (!issuer.subject.matches(certificate.issuer)) return false;
-  const [held, wanted] = [issuer.extensions.subjectKeyIdentifier, certificate.extensions.authorityKeyIdentifier];
+export function mayHaveIssued(issuer: Certificate, issued: Issued): boolean {
+  if (!issuer.subject.matches(issued.issuer)) return false;
+  const [held, wanted] = [issuer.extensions.subjectKeyIdentifier, issued.extensions.authorityKeyIdentifier];
   return !held || !wanted || equal(held, wanted);
 }
 
-function isTooLarge(crypto: Crypto, issuer: Certificate): boolean {
+export function isTooLarge(crypto: Crypto, issuer: Certificate): boolean {
   const key = issuer.publicKey(crypto);
   return key.ok && key.value.type === 'rsa' && key.value.bits > MAX_RSA;
 }
@@ -198,14 +252,14 @@ function badSignature(certificate: Certificate, issuer: Certificate): Failed<Cha
   return fail('chain-signature', `'${nameOf(certificate)}' is not signed by '${nameOf(issuer)}'`);
 }
 
-function isSelfIssued(certificate: Certificate): boolean {
+export function isSelfIssued(certificate: Certificate): boolean {
   return certificate.issuer.matches(certificate.subject);
 }
 
-function sameCertificate(a: Certificate, b: Certificate): boolean {
+export function sameCertificate(a: Certificate, b: Certificate): boolean {
   return a === b || equal(a.der, b.der);
 }
 
-function nameOf(certificate: Certificate): string {
+export function nameOf(certificate: Certificate): string {
   return certificate.subject.isEmpty ? `serial ${certificate.serial}` : certificate.subject.text;
 }

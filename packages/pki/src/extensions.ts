@@ -31,7 +31,7 @@ export type GeneralName =
   | { readonly type: 'directoryName'; readonly value: DistinguishedName }
   | { readonly type: 'other'; readonly der: Uint8Array };
 
-/** What the extensions say; undefined where one is absent. Others, also subjectDirectoryAttributes, stay raw in `all`. */
+/** What the extensions say; undefined where one is absent. Others, also subjectDirectoryAttributes and crlDistributionPoints, stay raw in `all`. */
 export interface Extensions {
   readonly all: ReadonlyMap<string, Extension>;
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
@@ -122,7 +122,11 @@ function readAuthorityKeyIdentifier(bytes: Uint8Array, at: string): Uint8Array |
 }
 
 function readGeneralNames(bytes: Uint8Array, at: string): readonly GeneralName[] {
-  const body = DerCursor.of(bytes, der.TAG.sequence, at);
+  return readGeneralNamesIn(DerCursor.of(bytes, der.TAG.sequence, at));
+}
+
+/** One GeneralName or more, whatever tag holds them. RFC 5280 section 4.2.1.6. Inside `readingDer` only. */
+export function readGeneralNamesIn(body: DerCursor): readonly GeneralName[] {
   const names: GeneralName[] = [];
   do names.push(readGeneralName(body.any('name'), body));
   while (!body.done);

@@ -1,14 +1,32 @@
 export { DerCursor, readingDer } from './asn1.ts';
 export { type Certificate, MAX_CERTIFICATE_BYTES, parseCertificate, verifySignature } from './certificate.ts';
-export { type ChainFault, type ChainFinding, type PathOptions, type ValidatedPath, validatePath } from './chain.ts';
+export {
+  type ChainFault,
+  type ChainFinding,
+  type ChainFindingCode,
+  type Issued,
+  type PathOptions,
+  type ValidatedPath,
+  validatePath,
+} from './chain.ts';
 export { ChainCache } from './chain-cache.ts';
+export { type Crl, type CrlScope, MAX_CRL_BYTES, parseCrl } from './crl.ts';
+export type { CrlEntries, RevocationReason, RevokedEntry } from './crl-entries.ts';
+export {
+  crlAddressesOf,
+  crlDistributionPointsOf,
+  type DistributionPoint,
+  issuerAddressesOf,
+} from './distribution-points.ts';
 export {
   checkEndorsementCertificate,
   type EndorsementCertificate,
+  type EndorsementExamination,
   type EndorsementFault,
+  type EndorsementFinding,
   type EndorsementOptions,
-  type TpmIdentity,
-  tpmIdentityOf,
+  type EndorsementWarningCode,
+  examineEndorsementCertificate,
 } from './endorsement.ts';
 export {
   authorityKeyIdentifier,
@@ -43,7 +61,30 @@ export {
   issueTlsClientCertificate,
   issueTlsServerCertificate,
 } from './profiles.ts';
+export {
+  checkRevocation,
+  type CrlFault,
+  type RevocationCode,
+  type RevocationFinding,
+  type RevocationOptions,
+} from './revocation.ts';
 export { isRocaWeak } from './roca.ts';
+export {
+  type TpmIdentity,
+  type TpmSecurityAssertions,
+  type TpmSpecification,
+  tpmIdentityOf,
+  tpmSecurityAssertionsOf,
+  tpmSpecificationOf,
+} from './tpm-attributes.ts';
+export {
+  type TrustEntry,
+  type TrustFinding,
+  type TrustFindingCode,
+  type TrustKind,
+  type TrustSource,
+  TrustStore,
+} from './trust-store.ts';
 export { HARDWARE_TPM_VENDORS, isSoftwareTpmVendor, tpmVendorName } from './tpm-vendors.ts';
 export type { CertificateSignatureAlgorithm } from './signature-algorithms.ts';
 export { NO_EXPIRY } from './time.ts';

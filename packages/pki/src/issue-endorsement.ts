@@ -1,7 +1,7 @@
 import { type Crypto, der, type PublicKey, type SigningKey } from '@sekimori/crypto-core';
 import { expectOk } from '@sekimori/result';
 import { type Certificate, parseCertificate } from './certificate.ts';
-import type { TpmIdentity } from './endorsement.ts';
+import type { TpmIdentity } from './tpm-attributes.ts';
 import {
   authorityKeyIdentifier,
   basicConstraints,

@@ -19,7 +19,7 @@ export class DistinguishedName {
   /** As received. */
   readonly der: Uint8Array;
   readonly rdns: readonly (readonly NameAttribute[])[];
-  #folded: string | undefined;
+  #key: string | undefined;
 
   constructor(bytes: Uint8Array, rdns: DistinguishedName['rdns']) {
     this.der = bytes;
@@ -43,14 +43,15 @@ export class DistinguishedName {
    * write one name as PrintableString here and UTF8String there, and the parts of a multi-valued RDN in any order.
    */
   matches(other: DistinguishedName): boolean {
-    return equal(this.der, other.der) || this.#fold() === other.#fold();
+    return equal(this.der, other.der) || this.key === other.key;
   }
 
-  #fold(): string {
-    this.#folded ??= JSON.stringify(
+  /** Equal for names that match, so that they can be looked up. Not for people. */
+  get key(): string {
+    this.#key ??= JSON.stringify(
       this.rdns.map((rdn) => rdn.map(({ type, value }) => [type, foldedText(value)].join('=')).toSorted()),
     );
-    return this.#folded;
+    return this.#key;
   }
 
   /** The values of one attribute type, wherever they stand. */

@@ -1,17 +1,25 @@
-/** Certificate extensions, RFC 5280 section 4.2.1. */
+/** Extensions of certificates, CRLs and their entries, RFC 5280 sections 4.2, 5.2 and 5.3. */
 export const EXTENSION = {
   subjectDirectoryAttributes: '2.5.29.9',
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAlternativeName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
+  crlNumber: '2.5.29.20',
+  reasonCode: '2.5.29.21',
+  invalidityDate: '2.5.29.24',
+  deltaCrlIndicator: '2.5.29.27',
+  issuingDistributionPoint: '2.5.29.28',
+  certificateIssuer: '2.5.29.29',
   nameConstraints: '2.5.29.30',
+  crlDistributionPoints: '2.5.29.31',
   certificatePolicies: '2.5.29.32',
   policyMappings: '2.5.29.33',
   authorityKeyIdentifier: '2.5.29.35',
   policyConstraints: '2.5.29.36',
   extendedKeyUsage: '2.5.29.37',
   inhibitAnyPolicy: '2.5.29.54',
+  authorityInformationAccess: '1.3.6.1.5.5.7.1.1',
 } as const;
 
 /** Our arc: 2.25 and a UUID as a number (ITU-T X.667), 78342b21-8c67-49fd-b8ec-ec30133cb9fd. Fixed for ever. */
@@ -35,6 +43,7 @@ export const TCG_ATTRIBUTE = {
   tpmModel: '2.23.133.2.2',
   tpmVersion: '2.23.133.2.3',
   tpmSpecification: '2.23.133.2.16',
+  tpmSecurityAssertions: '2.23.133.2.18',
 } as const;
 
 /** Attribute types with a short name in RFC 4514 section 3, and those that vendors use besides. */

@@ -1,5 +1,5 @@
 import { fromBase64, toBase64 } from '@sekimori/bytes';
-import { type Fault, type Result, fail, ok } from '@sekimori/result';
+import { type Failed, type Fault, type Result, fail, ok } from '@sekimori/result';
 import { type Certificate, parseCertificate } from './certificate.ts';
 
 export interface PemBlock {
@@ -47,6 +47,36 @@ export function readPem(text: string): Result<readonly PemBlock[], Fault<'pem-ma
   if (label !== undefined) return fail('pem-malformed', `the ${label} has no end`);
   if (blocks.length === 0) return fail('pem-malformed', 'there is no PEM block');
   return ok(blocks);
+}
+
+/**
+ * The blocks of a text one by one, so that a broken one does not take the others with it: each as `readPem` reads it alone. The fault
+ * is for a text that is too long, or has no block.
+ */
+export function scanPem(
+  text: string,
+): Result<readonly Result<PemBlock, Fault<'pem-malformed'>>[], Fault<'pem-malformed'>> {
+  if (text.length > MAX_PEM_CHARACTERS)
+    return fail('pem-malformed', `${text.length} characters, at most ${MAX_PEM_CHARACTERS}`);
+  const blocks: Result<PemBlock, Fault<'pem-malformed'>>[] = [];
+  let lines: string[] | undefined;
+  const close = () => {
+    const read = lines && readPem(lines.join('\n'));
+    const [block] = read?.ok ? read.value : [];
+    if (read) blocks.push(block ? ok(block) : (read as Failed<Fault<'pem-malformed'>>));
+    lines = undefined;
+  };
+  for (const line of text.split(/\r?\n/)) {
+    const isEdge = line.startsWith('-----');
+    // one that begins before the last one ended
+    if (isEdge && line.startsWith('-----BEGIN')) close();
+    if (isEdge) lines ??= [];
+    lines?.push(line);
+    if (isEdge && !line.startsWith('-----BEGIN')) close();
+    if (blocks.length > MAX_BLOCKS) return fail('pem-malformed', `more than ${MAX_BLOCKS} blocks`);
+  }
+  close();
+  return blocks.length === 0 ? fail('pem-malformed', 'there is no PEM block') : ok(blocks);
 }
 
 export function writePem(label: string, bytes: Uint8Array): string {

@@ -42,6 +42,9 @@ const SOFTWARE: Readonly<Record<string, string>> = {
 /** The identifiers of known makers of TPMs that are not software. */
 export const HARDWARE_TPM_VENDORS: readonly string[] = Object.keys(HARDWARE);
 
+/** The identifiers of TPMs that are software. */
+export const SOFTWARE_TPM_VENDORS: readonly string[] = Object.keys(SOFTWARE);
+
 export function isSoftwareTpmVendor(manufacturer: string): boolean {
   return Object.hasOwn(SOFTWARE, manufacturer);
 }
