@@ -16,6 +16,7 @@ import {
   validatePath,
   writeName,
 } from '../src/index.ts';
+import { counted } from './support/crypto.ts';
 import { CA, day, type Made, make, signingKey } from './support/keys.ts';
 
 let root: Made;
@@ -46,12 +47,6 @@ async function below(wanted: Parameters<typeof make>[0], leafWanted: Parameters<
   const other = await make({ name: 'other', issuer: root, ...wanted });
   const certificate = (await leafOf(other, leafWanted)).certificate;
   return { certificate, intermediates: [other.certificate] };
-}
-/** A crypto that counts the signatures it checks. */
-function counted() {
-  let count = 0;
-  const verify = (...args: Parameters<typeof nodeCrypto.verify>) => (count++, nodeCrypto.verify(...args));
-  return { crypto: { ...nodeCrypto, verify }, verified: () => count };
 }
 const faultOf = (outcome: ReturnType<typeof validate>) => (outcome.ok ? 'ok' : outcome.fault.code);
 

@@ -1,0 +1,418 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { utf8 } from '@sekimori/bytes';
+import { der } from '@sekimori/crypto-core';
+import { nodeCrypto } from '@sekimori/crypto-core/node';
+import { expectOk } from '@sekimori/result';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  checkRevocation,
+  type Crl,
+  crlAddressesOf,
+  type RevocationOptions,
+  extension,
+  EXTENSION,
+  issuerAddressesOf,
+  keyUsage,
+  subjectKeyIdentifier,
+  writeName,
+} from '../src/index.ts';
+import { counted } from './support/crypto.ts';
+import { distributionPoint, issuingDistributionPoint, makeCrl, type WantedCrl } from './support/crls.ts';
+import { day, type Made, make, signingKey } from './support/keys.ts';
+
+const at = day('2027-01-01');
+const SIGNS_CRLS = [basicConstraints(true), keyUsage('keyCertSign', 'cRLSign')];
+const CRL_SIGNER = [basicConstraints(false), keyUsage('cRLSign')];
+let root: Made;
+let middle: Made;
+let leaf: Made;
+let rootCrl: Crl;
+beforeAll(async () => {
+  root = await make({ name: 'root', extensions: SIGNS_CRLS });
+  middle = await make({ name: 'middle', issuer: root, extensions: SIGNS_CRLS });
+  leaf = await make({ name: 'leaf', issuer: middle, extensions: [basicConstraints(false)] });
+  rootCrl = await crlOf(root);
+});
+
+const crlOf = (signer: Made, more: Partial<WantedCrl> = {}) =>
+  makeCrl({ issuer: signer.certificate.subject.der, key: signer.key, ...more });
+const entryOf = ({ certificate }: Made) => ({ serial: certificate.serial });
+type More = Partial<Parameters<typeof checkRevocation>[2]>;
+const check = (crls: readonly Crl[], more: More = {}, chain = [leaf, middle, root]) =>
+  checkRevocation(
+    nodeCrypto,
+    chain.map(({ certificate }) => certificate),
+    { crls, intermediates: [], at, ...more },
+  );
+/** What is said of the leaf alone; the CRL for the certificate above is a good one. */
+const leafSays = (crls: readonly Crl[], more: More = {}, chain = [leaf, middle, root]) => {
+  const findings = check([...crls, rootCrl], more, chain);
+  expect(findings.every(({ certificate }) => certificate !== middle.certificate)).toBe(true);
+  return findings.map(({ code, cause }) => (cause ? `${code} ${cause.code}` : code));
+};
+
+describe('revocation along a path', () => {
+  it('says nothing where current CRLs cover every certificate below the root', async () => {
+    expect(check([rootCrl, await crlOf(middle)])).toEqual([]);
+    expect(check([await crlOf(middle), rootCrl])).toEqual([]);
+    expect(check([rootCrl, await crlOf(middle)], { missing: 'refuse', stale: 'refuse' })).toEqual([]);
+    expect(check([], {}, [root])).toEqual([]);
+    expect(checkRevocation(nodeCrypto, [], { crls: [], intermediates: [], at })).toEqual([]);
+  });
+
+  it('certificate-revoked: at each level, with date and reason, and it always refuses', async () => {
+    const byMiddle = await crlOf(middle, { entries: [{ ...entryOf(leaf), reason: 1, at: day('2026-06-01') }] });
+    expect(check([rootCrl, byMiddle])).toEqual([
+      {
+        code: 'certificate-revoked',
+        refuses: true,
+        certificate: leaf.certificate,
+        detail: "'CN=leaf' was revoked by 'CN=middle' at 2026-06-01T00:00:00.000Z: keyCompromise",
+      },
+    ]);
+    const byRoot = await crlOf(root, { entries: [entryOf(middle)] });
+    expect(check([byRoot, await crlOf(middle)])).toMatchObject([
+      { code: 'certificate-revoked', refuses: true, certificate: middle.certificate },
+    ]);
+  });
+
+  it('certificate-revoked: also on hold, from a later date, on an old or future CRL, or on one about others', async () => {
+    const entries = [entryOf(leaf)];
+    for (const more of [
+      { entries: [{ ...entryOf(leaf), reason: 6 }] },
+      { entries: [{ ...entryOf(leaf), reason: 8 }] },
+      { entries: [{ ...entryOf(leaf), at: day('2029-01-01') }] },
+      { entries, to: day('2026-12-15') },
+      { entries, from: day('2027-06-01') },
+      { entries, extensions: [issuingDistributionPoint({ ca: true })] },
+      { entries, extensions: [issuingDistributionPoint({ address: 'http://other.example' })] },
+    ])
+      expect(leafSays([await crlOf(middle, more)])).toEqual(['certificate-revoked']);
+  });
+
+  it('the newest CRL decides: a hold that was lifted, a revocation that came later', async () => {
+    const entries = [{ ...entryOf(leaf), reason: 6 }];
+    const [older, newer] = [day('2026-12-01'), day('2026-12-20')];
+    const [held, lifted] = await Promise.all([crlOf(middle, { entries, from: older }), crlOf(middle, { from: newer })]);
+    expect(leafSays([held, lifted])).toEqual([]);
+    expect(leafSays([lifted, held])).toEqual([]);
+    const [good, revoked] = await Promise.all([
+      crlOf(middle, { from: older }),
+      crlOf(middle, { entries, from: newer }),
+    ]);
+    expect(leafSays([good, revoked])).toEqual(['certificate-revoked']);
+    expect(leafSays([revoked, good])).toEqual(['certificate-revoked']);
+  });
+
+  it('a serial number of another issuer does not revoke', async () => {
+    const other = await make({ name: 'other', issuer: root, extensions: SIGNS_CRLS });
+    const entries = [entryOf(leaf)];
+    expect(leafSays([await crlOf(other, { entries }), await crlOf(middle)])).toEqual([]);
+    const elsewhere = [{ ...entryOf(leaf), issuer: other.certificate.subject.der }];
+    const indirect = await crlOf(middle, {
+      entries: elsewhere,
+      extensions: [issuingDistributionPoint({ indirect: true })],
+    });
+    expect(leafSays([indirect])).toEqual([]);
+  });
+});
+
+describe('what is not decided', () => {
+  it('revocation-unknown: no CRL, for each certificate; it refuses where the caller says so', () => {
+    const expected = (refuses: boolean) =>
+      [leaf, middle].map(({ certificate }) => ({ code: 'revocation-unknown', refuses, certificate }));
+    expect(check([])).toMatchObject(expected(false));
+    expect(check([], { missing: 'finding', stale: 'refuse' })).toMatchObject(expected(false));
+    expect(check([], { missing: 'refuse' })).toMatchObject(expected(true));
+  });
+
+  it('revocation-stale: past its end, not yet begun, without an end, at no time; it refuses where the caller says so', async () => {
+    const old = await crlOf(middle, { to: day('2026-12-15') });
+    expect(leafSays([old])).toEqual(['revocation-stale']);
+    expect(check([rootCrl, old], { missing: 'refuse' })).toMatchObject([{ refuses: false }]);
+    expect(check([rootCrl, old], { stale: 'refuse' })).toMatchObject([{ refuses: true }]);
+    expect(leafSays([await crlOf(middle, { from: day('2027-01-02') })])).toEqual(['revocation-stale']);
+    expect(leafSays([await crlOf(middle, { to: null })])).toEqual(['revocation-stale']);
+    expect(check([rootCrl, await crlOf(middle)], { at: new Date(Number.NaN) }).map(({ code }) => code)).toEqual([
+      'revocation-stale',
+      'revocation-stale',
+    ]);
+    expect(leafSays([old, await crlOf(middle)])).toEqual([]);
+  });
+
+  it('is judged to the second', async () => {
+    const [from, to] = [day('2026-12-01'), day('2027-02-01')];
+    const crls = [await crlOf(middle, { from, to })];
+    for (const [time, expected] of [
+      [from.getTime(), []],
+      [from.getTime() - 1, ['revocation-stale', 'revocation-stale']],
+      [to.getTime(), []],
+      [to.getTime() + 1, ['revocation-stale']],
+    ] as const)
+      expect(check([...crls, rootCrl], { at: new Date(time) }).map(({ code }) => code)).toEqual(expected);
+  });
+
+  it('crl-signature: changed, or signed by somebody else with that name', async () => {
+    const forger = await signingKey();
+    expect(leafSays([await crlOf(middle, { key: forger })])).toEqual(['revocation-unknown crl-signature']);
+    // neither does it revoke
+    expect(leafSays([await crlOf(middle, { key: forger, entries: [entryOf(leaf)] })])).toEqual([
+      'revocation-unknown crl-signature',
+    ]);
+    expect(leafSays([await crlOf(middle, { key: forger }), await crlOf(middle)])).toEqual([]);
+  });
+
+  it('crl-issuer: an issuer that may not sign CRLs; one without a key usage may', async () => {
+    const mute = await make({ name: 'mute', issuer: root });
+    const below = await make({ name: 'below', issuer: mute, extensions: [] });
+    const chain = [below, mute, root];
+    expect(leafSays([await crlOf(mute)], {}, chain)).toEqual(['revocation-unknown crl-issuer']);
+    const plain = await make({ name: 'plain', issuer: root, extensions: [basicConstraints(true)] });
+    const under = await make({ name: 'under', issuer: plain, extensions: [] });
+    expect(leafSays([await crlOf(plain)], {}, [under, plain, root])).toEqual([]);
+  });
+
+  it('crl-issuer: a key identifier that is not that of the issuer', async () => {
+    const own = await make({ name: 'own', issuer: root, extensions: [...SIGNS_CRLS, subjectKeyIdentifier(utf8('a'))] });
+    const below = await make({ name: 'below', issuer: own, extensions: [] });
+    const says = async (id: string) =>
+      leafSays([await crlOf(own, { extensions: [authorityKeyIdentifier(utf8(id))] })], {}, [below, own, root]);
+    expect(await says('a')).toEqual([]);
+    expect(await says('b')).toEqual(['revocation-unknown crl-issuer']);
+  });
+
+  it('crl-weak-signature: SHA-1 clears nobody unless the caller lets it, and revokes all the same', async () => {
+    const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const spki = pair.publicKey.export({ type: 'spki', format: 'der' });
+    const publicKey = expectOk(nodeCrypto.publicKey({ type: 'spki', der: spki }));
+    const key = (hash: 'sha1' | 'sha256') => ({
+      publicKey,
+      algorithm: `rsassa-${hash}` as const,
+      sign: async (data: Uint8Array) => new Uint8Array(sign(hash, data, pair.privateKey)),
+    });
+    const old = await make({ name: 'old', issuer: root, extensions: SIGNS_CRLS, key: key('sha256') });
+    const below = await make({ name: 'below', issuer: old, extensions: [] });
+    const chain = [below, old, root];
+    const clean = await crlOf(old, { key: key('sha1') });
+    const revoking = await crlOf(old, { key: key('sha1'), entries: [entryOf(below)] });
+    expect(leafSays([clean], {}, chain)).toEqual(['revocation-unknown crl-weak-signature']);
+    expect(leafSays([clean], { weakSignatures: 'finding' }, chain)).toEqual([]);
+    expect(leafSays([revoking], {}, chain)).toEqual(['certificate-revoked']);
+  });
+
+  it('crl-scope: only CAs, only users, only attribute certificates', async () => {
+    const only = (flag: 'user' | 'ca' | 'attribute') => ({ extensions: [issuingDistributionPoint({ [flag]: true })] });
+    expect(leafSays([await crlOf(middle, only('ca'))])).toEqual(['revocation-unknown crl-scope']);
+    expect(leafSays([await crlOf(middle, only('attribute'))])).toEqual(['revocation-unknown crl-scope']);
+    expect(leafSays([await crlOf(middle, only('user'))])).toEqual([]);
+    const codes = (flag: 'user' | 'ca') =>
+      crlOf(root, only(flag)).then((crl) => check([crl]).map(({ certificate }) => certificate));
+    expect(await codes('user')).toEqual([leaf.certificate, middle.certificate]);
+    expect(await codes('ca')).toEqual([leaf.certificate]);
+  });
+
+  it('crl-scope: CRLs of several distribution points, of which each certificate names one', async () => {
+    const pointing = await make({
+      name: 'pointing',
+      issuer: middle,
+      extensions: [distributionPoint({ address: 'http://crl.example/1' })],
+    });
+    const chain = [pointing, middle, root];
+    const part = (address: string) => crlOf(middle, { extensions: [issuingDistributionPoint({ address })] });
+    expect(leafSays([await part('http://crl.example/2')], {}, chain)).toEqual(['revocation-unknown crl-scope']);
+    expect(leafSays([await part('http://crl.example/1')], {}, chain)).toEqual([]);
+    expect(leafSays([await crlOf(middle)], {}, chain)).toEqual([]);
+    expect(leafSays([await part('http://crl.example/1')])).toEqual(['revocation-unknown crl-scope']);
+  });
+
+  it('CRLs for some reasons decide together only', async () => {
+    const some = (...bits: [number, number]) =>
+      crlOf(middle, { extensions: [issuingDistributionPoint({ reasons: Uint8Array.of(7, ...bits) })] });
+    // keyCompromise and cACompromise; the six others
+    const [first, rest] = await Promise.all([some(0x60, 0), some(0x1f, 0x80)]);
+    expect(leafSays([first])).toEqual(['revocation-unknown']);
+    expect(leafSays([rest])).toEqual(['revocation-unknown']);
+    expect(leafSays([first, rest])).toEqual([]);
+    const stale = await crlOf(middle, { to: day('2026-12-15') });
+    expect(leafSays([first, stale])).toEqual(['revocation-stale']);
+    const limited = await make({
+      name: 'limited',
+      issuer: middle,
+      extensions: [distributionPoint({ address: 'http://a.example', reasons: Uint8Array.of(7, 0x60, 0) })],
+    });
+    const scoped = await crlOf(middle, { extensions: [issuingDistributionPoint({ address: 'http://a.example' })] });
+    expect(leafSays([scoped], {}, [limited, middle, root])).toEqual(['revocation-unknown']);
+  });
+});
+
+describe('a CRL that somebody else signs', () => {
+  /** As Intel's on-die CAs have it: one CRL for the CAs of all chips, signed by the CA above them. */
+  async function onDie(
+    scope = issuingDistributionPoint({ indirect: true }),
+    crlIssuer = middle.certificate.subject.der,
+  ) {
+    const chip = await make({ name: 'CSME PTT 01SVN', issuer: middle, extensions: SIGNS_CRLS });
+    const ek = await make({
+      name: 'ek',
+      issuer: chip,
+      extensions: [distributionPoint({ address: 'https://crl.example/Indirect.crl', crlIssuer })],
+    });
+    const indirect = (entries: WantedCrl['entries'] = []) => crlOf(middle, { entries, extensions: [scope] });
+    return { chip, ek, chain: [ek, chip, middle, root], indirect };
+  }
+
+  it('decides where the distribution point names its issuer, for the certificate issuer in its entries', async () => {
+    const { chip, ek, chain, indirect } = await onDie();
+    const chipName = chip.certificate.subject.der;
+    expect(leafSays([await indirect()], {}, chain)).toEqual([]);
+    expect(leafSays([await indirect([{ ...entryOf(ek), issuer: chipName, reason: 1 }])], {}, chain)).toEqual([
+      'certificate-revoked',
+    ]);
+    // without a certificate issuer the entry is about one of the CRL issuer's own
+    expect(leafSays([await indirect([entryOf(ek)])], {}, chain)).toEqual([]);
+    const sticky = [{ serial: '01', issuer: chipName }, entryOf(ek)];
+    expect(leafSays([await indirect(sticky)], {}, chain)).toEqual(['certificate-revoked']);
+  });
+
+  it('does not decide where it is not indirect, or nobody named its issuer', async () => {
+    const direct = await onDie(issuingDistributionPoint({ user: false }));
+    expect(leafSays([await direct.indirect()], {}, direct.chain)).toEqual(['revocation-unknown']);
+    const other = await onDie(undefined, writeName({ CN: 'somebody else' }));
+    expect(leafSays([await other.indirect()], {}, other.chain)).toEqual(['revocation-unknown']);
+  });
+
+  /** A CRL issuer beside the path. */
+  async function beside(issuer: Made, extensions: readonly Uint8Array[] = CRL_SIGNER, to = day('2030-01-01')) {
+    const signer = await make({ name: 'CRL signer', issuer, extensions, to });
+    const made = await onDie(undefined, signer.certificate.subject.der);
+    const crl = await crlOf(signer, { extensions: [issuingDistributionPoint({ indirect: true })] });
+    // of what the CA in the middle issued: the chip's CA and the signer
+    return { ...made, signer, crl, ofMiddle: await crlOf(middle) };
+  }
+
+  it('may be beside the path, with a path to the same root', async () => {
+    const { chain, signer, crl, ofMiddle } = await beside(middle);
+    const issuers = [signer.certificate];
+    expect(leafSays([crl, ofMiddle], { issuers }, chain)).toEqual([]);
+    expect(leafSays([crl, ofMiddle], { intermediates: issuers }, chain)).toEqual([]);
+    expect(leafSays([crl, ofMiddle], { issuersOf: () => issuers }, chain)).toEqual([]);
+    expect(leafSays([crl, ofMiddle], {}, chain)).toEqual(['revocation-unknown crl-issuer']);
+  });
+
+  it('crl-issuer: under another root, without leave to sign CRLs, expired', async () => {
+    const stranger = await make({ name: 'root', extensions: SIGNS_CRLS });
+    const cases = [
+      await beside(stranger),
+      await beside(middle, [basicConstraints(false)]),
+      await beside(middle, [basicConstraints(false), keyUsage('digitalSignature')]),
+      await beside(middle, CRL_SIGNER, day('2026-12-01')),
+    ];
+    for (const { chain, signer, crl, ofMiddle } of cases)
+      expect(leafSays([crl, ofMiddle], { issuers: [signer.certificate] }, chain)).toEqual([
+        'revocation-unknown crl-issuer',
+      ]);
+  });
+
+  it('crl-issuer-revoked: its own certificate stands on a CRL', async () => {
+    const { chain, signer, crl } = await beside(middle);
+    const ofMiddle = await crlOf(middle, { entries: [entryOf(signer)] });
+    expect(leafSays([crl, ofMiddle], { issuers: [signer.certificate] }, chain)).toEqual([
+      'certificate-revoked',
+      'revocation-unknown crl-issuer-revoked',
+    ]);
+  });
+
+  it('and is not decided on itself: a finding about the CRL issuer', async () => {
+    const { chain, signer, crl } = await beside(root);
+    const [finding, ...others] = check([crl, await crlOf(middle)], { issuers: [signer.certificate] }, chain);
+    expect(finding).toMatchObject({ code: 'revocation-unknown', certificate: signer.certificate });
+    expect(others).toMatchObject([{ code: 'revocation-unknown', certificate: middle.certificate }]);
+  });
+
+  it('cannot vouch for the certificate of its own signer', async () => {
+    const name = writeName({ CN: 'CRL signer' });
+    const signer = await make({
+      name: 'CRL signer',
+      issuer: middle,
+      extensions: [...CRL_SIGNER, distributionPoint({ crlIssuer: name })],
+    });
+    const { chain } = await onDie(undefined, name);
+    const crl = await crlOf(signer, { extensions: [issuingDistributionPoint({ indirect: true })] });
+    const findings = check([crl, rootCrl], { issuers: [signer.certificate] }, chain);
+    expect(findings.find(({ certificate }) => certificate === signer.certificate)).toMatchObject({
+      code: 'revocation-unknown',
+      cause: { code: 'crl-issuer' },
+    });
+  });
+});
+
+describe('bounds', () => {
+  it('tries 16 signatures, whatever was sent', async () => {
+    const { crypto, verified } = counted();
+    const forger = await signingKey();
+    const crls = await Promise.all(Array.from({ length: 60 }, () => crlOf(middle, { key: forger })));
+    const chain = [leaf, middle, root].map(({ certificate }) => certificate);
+    const findings = checkRevocation(crypto, chain, { crls: [...crls, rootCrl], intermediates: [], at });
+    expect(verified()).toBe(16);
+    expect(findings).toMatchObject([
+      { code: 'revocation-unknown', cause: { code: 'crl-signature' } },
+      { code: 'revocation-unknown', cause: { code: 'crl-too-many' } },
+    ]);
+  });
+
+  it('searches 4 paths to CRL issuers', async () => {
+    const stranger = await make({ name: 'stranger', extensions: SIGNS_CRLS });
+    const crlIssuer = writeName({ CN: 'many' });
+    const ek = await make({ name: 'ek', issuer: middle, extensions: [distributionPoint({ crlIssuer })] });
+    const signers = await Promise.all(
+      Array.from({ length: 12 }, () => make({ name: 'many', issuer: stranger, extensions: CRL_SIGNER })),
+    );
+    const scope = [issuingDistributionPoint({ indirect: true })];
+    const crls = await Promise.all(signers.map((signer) => crlOf(signer, { extensions: scope })));
+    const { crypto, verified } = counted();
+    const issuers = [...signers.map(({ certificate }) => certificate), stranger.certificate];
+    const chain = [ek, middle, root].map(({ certificate }) => certificate);
+    const findings = checkRevocation(crypto, chain, { crls, issuers, intermediates: [], at });
+    expect(findings[0]).toMatchObject({ code: 'revocation-unknown', certificate: ek.certificate });
+    // 16 of CRLs, and at most a path's 8 for each of the 4
+    expect(verified()).toBeLessThanOrEqual(16 + 4 * 8);
+  });
+
+  it('checks the signature of a CRL once, for however many certificates', async () => {
+    const { crypto, verified } = counted();
+    const crl = await crlOf(middle);
+    const chain = [leaf, middle, root].map(({ certificate }) => certificate);
+    for (let i = 0; i < 5; i++)
+      expect(checkRevocation(crypto, chain, { crls: [crl, rootCrl], intermediates: [], at })).toEqual([]);
+    expect(verified()).toBe(2);
+  });
+});
+
+describe('where CRLs and issuers are fetched from', () => {
+  it('is told as it is written in the certificate', async () => {
+    const access = extension(
+      EXTENSION.authorityInformationAccess,
+      false,
+      der.sequence(
+        ...(
+          [
+            ['1.3.6.1.5.5.7.48.1', 'http://ocsp.example'],
+            ['1.3.6.1.5.5.7.48.2', 'http://ca.example/ca.cer'],
+          ] as const
+        ).map(([method, address]) => der.sequence(der.oid(method), der.element(0x86, utf8(address)))),
+      ),
+    );
+    const point = distributionPoint({ address: 'http://crl.example/a.crl' });
+    const { certificate } = await make({ extensions: [access, point] });
+    expect(crlAddressesOf(certificate)).toEqual(['http://crl.example/a.crl']);
+    expect(issuerAddressesOf(certificate)).toEqual(['http://ca.example/ca.cer']);
+    expect([crlAddressesOf(leaf.certificate), issuerAddressesOf(leaf.certificate)]).toEqual([[], []]);
+    const broken = [EXTENSION.authorityInformationAccess, EXTENSION.crlDistributionPoints].map((oid) =>
+      extension(oid, false, der.sequence(der.nothing())),
+    );
+    const odd = (await make({ extensions: broken })).certificate;
+    expect([crlAddressesOf(odd), issuerAddressesOf(odd)]).toEqual([[], []]);
+  });
+});
