@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { concat, utf8 } from '@sekimori/bytes';
+import { concat } from '@sekimori/bytes';
 import { der, type SigningKey } from '@sekimori/crypto-core';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
@@ -9,16 +9,15 @@ import {
   type Certificate,
   certificatesFromPem,
   checkEndorsementCertificate,
-  EXTENSION,
   type EndorsementOptions,
   extendedKeyUsage,
-  extension,
   isRocaWeak,
   keyUsage,
   PURPOSE,
   parseCertificate,
   TCG_ATTRIBUTE,
 } from '../src/index.ts';
+import { attribute, IDENTITY, sanOf } from './support/endorsement.ts';
 import { day, type Made, make, signingKey } from './support/keys.ts';
 
 const vector = (name: string) => readFileSync(new URL(`vectors/swtpm/${name}`, import.meta.url));
@@ -26,14 +25,6 @@ const swtpmEk = expectOk(parseCertificate(vector('ek-rsa2048.crt')));
 const [swtpmIssuer] = expectOk(certificatesFromPem(vector('ek-issuer.pem').toString())) as [Certificate];
 const [swtpmRoot] = expectOk(certificatesFromPem(vector('ek-root.pem').toString())) as [Certificate];
 
-const attribute = (type: string, text: string) => der.sequence(der.oid(type), der.element(0x0c, utf8(text)));
-const IDENTITY = [
-  attribute(TCG_ATTRIBUTE.tpmManufacturer, 'id:53544D20'),
-  attribute(TCG_ATTRIBUTE.tpmModel, 'ST33'),
-  attribute(TCG_ATTRIBUTE.tpmVersion, 'id:00010102'),
-];
-const sanOf = (name: Uint8Array) =>
-  extension(EXTENSION.subjectAlternativeName, true, der.sequence(der.element(0xa4, name)));
 const san = sanOf(der.sequence(...IDENTITY.map((part) => der.set(part))));
 const GOOD = [
   basicConstraints(false),

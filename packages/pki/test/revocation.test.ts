@@ -10,7 +10,6 @@ import {
   checkRevocation,
   type Crl,
   crlAddressesOf,
-  type RevocationOptions,
   extension,
   EXTENSION,
   issuerAddressesOf,

@@ -1,5 +1,5 @@
 import type { KeySpec, SignatureAlgorithm, SigningKey } from '@sekimori/crypto-core';
-import { signatureAlgorithmFor } from '@sekimori/crypto-core';
+import { der, ecdsaToDer, signatureAlgorithmFor, signatureFamily } from '@sekimori/crypto-core';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import {
@@ -30,6 +30,8 @@ export interface Made {
 
 export interface Wanted {
   readonly name?: string;
+  /** DER, instead of `name`. */
+  readonly subject?: Uint8Array;
   readonly issuer?: Made;
   readonly issuerName?: Uint8Array;
   readonly key?: SigningKey;
@@ -44,7 +46,7 @@ export const CA = [basicConstraints(true), keyUsage('keyCertSign')];
 /** A certificate with any defect one likes; self-signed where no issuer is given. */
 export async function make(wanted: Wanted): Promise<Made> {
   const key = wanted.key ?? (await signingKey());
-  const subject = writeName({ CN: wanted.name ?? 'someone' });
+  const subject = wanted.subject ?? writeName({ CN: wanted.name ?? 'someone' });
   const bytes = await issueCertificate(
     {
       serial: randomSerial(nodeCrypto),
@@ -58,4 +60,18 @@ export async function make(wanted: Wanted): Promise<Made> {
     wanted.signedBy ?? wanted.issuer?.key ?? key,
   );
   return { certificate: expectOk(parseCertificate(bytes)), key };
+}
+
+/** The same certificate with other elements in its tbsCertificate, signed again by its issuer's key. */
+export async function changed(
+  certificate: Certificate,
+  signer: SigningKey,
+  change: (elements: readonly Uint8Array[]) => readonly Uint8Array[],
+): Promise<Certificate> {
+  const elements = expectOk(der.children(expectOk(der.readDer(certificate.tbs)))).map(({ bytes }) => bytes);
+  const tbs = der.sequence(...change(elements));
+  const signature = await signer.sign(tbs);
+  const written = signatureFamily(signer.algorithm) === 'ecdsa' ? ecdsaToDer(signature) : signature;
+  const [, algorithm] = expectOk(der.children(expectOk(der.readDer(certificate.der))));
+  return expectOk(parseCertificate(der.sequence(tbs, algorithm!.bytes, der.bitString(written))));
 }
