@@ -20,6 +20,7 @@ export interface TpmSpecification {
   readonly revision: number;
 }
 
+const ENUMERATED = 0x0a;
 const GENERATION_TYPES = ['internal', 'injected', 'internalRevocable', 'injectedRevocable'] as const;
 const GENERATION_PLACES = ['tpmManufacturer', 'platformManufacturer', 'ekCertSigner'] as const;
 
@@ -29,7 +30,7 @@ export interface TpmSecurityAssertions {
   readonly ekGenerationType: (typeof GENERATION_TYPES)[number] | undefined;
   readonly ekGenerationLocation: (typeof GENERATION_PLACES)[number] | undefined;
   readonly ekCertificateGenerationLocation: (typeof GENERATION_PLACES)[number] | undefined;
-  /** CommonCriteriaMeasures, as it stands there. */
+  /** CommonCriteriaMeasures in DER, as it stands there. */
   readonly commonCriteria: Uint8Array | undefined;
   readonly fips: { readonly version: string; readonly level: number; readonly plus: boolean } | undefined;
   readonly iso9000Certified: boolean;
@@ -69,23 +70,31 @@ export function tpmSpecificationOf(
   });
 }
 
-/** Undefined: the certificate does not say. */
+/**
+ * Undefined: the certificate does not say. The profile tags its fields implicitly; certificates of Infineon tag them explicitly and
+ * the last one not at all, so both are read.
+ */
 export function tpmSecurityAssertionsOf(
   certificate: Certificate,
 ): Result<TpmSecurityAssertions | undefined, Fault<'certificate-malformed'>> {
   return readAttribute(certificate, TCG_ATTRIBUTE.tpmSecurityAssertions, (body) => {
     body.optional(der.TAG.integer, 'version');
     const fieldUpgradable = body.sees(der.TAG.boolean) && body.boolean('fieldUpgradable');
-    const choice = <T>(tag: number, what: string, values: readonly T[]): T | undefined => {
-      const found = body.optional(tag, what)?.content;
+    const choice = <T>(n: number, what: string, values: readonly T[]): T | undefined => {
+      const wrapper = body.sees(0xa0 | n) ? body.inside(0xa0 | n, what) : undefined;
+      const found = (wrapper ? wrapper.next(ENUMERATED, what) : body.optional(0x80 | n, what))?.content;
+      wrapper?.end();
       return found && ((found.length === 1 && values[found[0] as number]) || body.stop('not one of the values', what));
     };
-    const ekGenerationType = choice(0x80, 'ekGenerationType', GENERATION_TYPES);
-    const ekGenerationLocation = choice(0x81, 'ekGenerationLocation', GENERATION_PLACES);
-    const ekCertificateGenerationLocation = choice(0x82, 'ekCertificateGenerationLocation', GENERATION_PLACES);
+    const ekGenerationType = choice(0, 'ekGenerationType', GENERATION_TYPES);
+    const ekGenerationLocation = choice(1, 'ekGenerationLocation', GENERATION_PLACES);
+    const ekCertificateGenerationLocation = choice(2, 'ekCertificateGenerationLocation', GENERATION_PLACES);
     const commonCriteria = body.optional(0xa3, 'ccInfo')?.content;
-    const fips = body.sees(0xa4) ? readFips(body.inside(0xa4, 'fipsLevel')) : undefined;
-    const iso9000Certified = body.sees(0x85) && body.boolean('iso9000Certified', 0x85);
+    const fips = body.sees(0xa4) ? readFips(unwrapped(body.inside(0xa4, 'fipsLevel'))) : undefined;
+    const last = body.sees(0xa5) ? body.inside(0xa5, 'iso9000Certified') : body;
+    const tag = last.sees(0x85) ? 0x85 : der.TAG.boolean;
+    const iso9000Certified = last.sees(tag) && last.boolean('iso9000Certified', tag);
+    if (last !== body) last.end();
     body.optional(der.TAG.ia5String, 'iso9000Uri');
     body.end();
     return {
@@ -100,9 +109,17 @@ export function tpmSecurityAssertionsOf(
   });
 }
 
+/** Inside the SEQUENCE that an explicit tag holds; an implicit one holds its elements. */
+function unwrapped(body: DerCursor): DerCursor {
+  if (!body.sees(der.TAG.sequence)) return body;
+  const inside = body.inside(der.TAG.sequence, 'value');
+  body.end();
+  return inside;
+}
+
 function readFips(body: DerCursor): TpmSecurityAssertions['fips'] {
   const version = textOf(body.next(der.TAG.ia5String, 'version'), body);
-  const [level = 0] = body.next(0x0a, 'level').content;
+  const [level = 0] = body.next(ENUMERATED, 'level').content;
   const plus = body.sees(der.TAG.boolean) && body.boolean('plus');
   body.end();
   return { version, level, plus };

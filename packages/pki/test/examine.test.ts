@@ -351,6 +351,26 @@ describe('tpmSpecification and tpmSecurityAssertions', () => {
     der.element(der.TAG.ia5String, utf8('http://iso.example')),
   );
 
+  it('are read with explicit tags, too', async () => {
+    const explicit = der.sequence(
+      der.tagged(0, enumerated(0x0a, 0)),
+      der.tagged(1, enumerated(0x0a, 1)),
+      der.tagged(2, enumerated(0x0a, 2)),
+      der.tagged(4, der.sequence(der.element(der.TAG.ia5String, utf8('140-3')), enumerated(0x0a, 1))),
+      der.tagged(5, der.boolean(true)),
+    );
+    const read = examine(await withAttributes([TCG_ATTRIBUTE.tpmSecurityAssertions, explicit]));
+    expect(read.securityAssertions).toEqual({
+      fieldUpgradable: false,
+      ekGenerationType: 'internal',
+      ekGenerationLocation: 'platformManufacturer',
+      ekCertificateGenerationLocation: 'ekCertSigner',
+      commonCriteria: undefined,
+      fips: { version: '140-3', level: 1, plus: false },
+      iso9000Certified: true,
+    });
+  });
+
   it('are read where they are', async () => {
     const read = examine(
       await withAttributes(
