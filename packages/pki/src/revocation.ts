@@ -2,7 +2,6 @@ import type { Crypto } from '@sekimori/crypto-core';
 import { type Failed, type Fault, fail, ok, type Result } from '@sekimori/result';
 import type { Certificate } from './certificate.ts';
 import {
-  examinePath,
   type Issued,
   isTooLarge,
   MAX_RSA,
@@ -10,6 +9,7 @@ import {
   nameOf,
   type PathOptions,
   sameCertificate,
+  validatePath,
 } from './chain.ts';
 import type { Crl } from './crl.ts';
 import { ALL_REASONS, crlDistributionPointsOf, type DistributionPoint } from './distribution-points.ts';
@@ -49,46 +49,57 @@ export type CrlFault = Fault<
 const MAX_CRL_SIGNATURES = 16;
 /** Paths to CRL issuers searched for one path, each bounded as every other path. */
 const MAX_ISSUER_PATHS = 4;
+/** CRL issuers whose certificates are judged by CRLs of other such issuers, and so on. */
+const MAX_DEPTH = 2;
 
 type Status =
   | { readonly code: 'good' }
   | { readonly code: RevocationCode; readonly detail: string; readonly cause?: Fault };
 
+/** A certificate of a path, and on whose word it cannot rest. */
+interface Judged {
+  readonly certificate: Certificate;
+  /** Its issuers, up to the root. */
+  readonly above: readonly Certificate[];
+  /** Itself, what is below it on its path, and those that it is to vouch for: none of them has a say. */
+  readonly barred: readonly Certificate[];
+  readonly depth: number;
+}
+
 /**
  * Whether the certificates of a path below its root are revoked: RFC 5280 section 6.3 with complete CRLs that the caller
- * fetched. Each certificate needs a CRL of its issuer, or the indirect one that its distribution points name; the CRL's signer is on the
- * path or has a path to the same root, and may sign CRLs. What no believable CRL decides is a finding, never a silent «good».
- * A certificate that stands on such a CRL counts as revoked also when the CRL is old, when it was put on hold, and from whatever
- * date. Certificates of CRL issuers are judged in the same way. Bounded, whatever comes in.
+ * fetched. Each certificate needs a CRL of its issuer, or the indirect one that its distribution points name. The CRL's signer is
+ * above the certificate on its path, or has a path to the same root that does not lead through the certificate; and it may sign CRLs.
+ * What no believable CRL decides is a finding, never a silent «good». A certificate that stands on such a CRL counts as revoked also
+ * when the CRL is old, when it was put on hold, and from whatever date. Certificates of CRL issuers are judged in the same way.
+ * Bounded, whatever comes in.
  */
 export function checkRevocation(
   crypto: Crypto,
   chain: readonly Certificate[],
   options: RevocationOptions & Omit<PathOptions, 'roots' | 'purpose' | 'understood'>,
 ): readonly RevocationFinding[] {
-  const root = chain.at(-1);
-  if (!root) return [];
-  const findings: RevocationFinding[] = [];
-  const judged = new Map<string, Status>();
-  const believed = new Map<Crl, Result<void, CrlFault>>();
+  const findings = new Map<string, RevocationFinding>();
   const [missing, stale] = [options.missing === 'refuse', options.stale === 'refuse'];
+  // facts about bytes, whoever asks
+  const signed = new Map<Crl, Map<string, boolean>>();
+  const paths = new Map<string, ReturnType<typeof searchPath>>();
   let signatures = 0;
-  let issuerPaths = 0;
 
-  function judge(certificate: Certificate): Status {
-    const key = certificate.fingerprint(crypto);
-    const known = judged.get(key);
-    if (known) return known;
-    const status = statusOf(certificate);
-    judged.set(key, status);
+  function judge(path: readonly Certificate[], index: number, barred: readonly Certificate[], depth: number): Status {
+    const certificate = path[index] as Certificate;
+    const above = path.slice(index + 1);
+    const status = statusOf({ certificate, above, barred: [...barred, ...path.slice(0, index + 1)], depth });
     if (status.code === 'good') return status;
     const { code, detail, cause } = status;
     const refuses = code === 'certificate-revoked' || (code === 'revocation-stale' ? stale : missing);
-    findings.push({ code, refuses, detail, certificate, ...(cause && { cause }) });
+    const key = `${code} ${certificate.fingerprint(crypto)}`;
+    if (!findings.has(key)) findings.set(key, { code, refuses, detail, certificate, ...(cause && { cause }) });
     return status;
   }
 
-  function statusOf(certificate: Certificate): Status {
+  function statusOf(judged: Judged): Status {
+    const { certificate } = judged;
     const who = `'${nameOf(certificate)}'`;
     const read = crlDistributionPointsOf(certificate);
     const points = read.ok ? read.value : [];
@@ -105,7 +116,7 @@ export function checkRevocation(
         cause ??= faultOf('crl-scope', `the CRL of '${crl.issuer.text}' is about other certificates`);
         continue;
       }
-      const belief = believe(crl);
+      const belief = believe(crl, judged);
       if (!belief.ok) {
         cause ??= belief.fault;
         continue;
@@ -127,73 +138,96 @@ export function checkRevocation(
     return { code: 'revocation-unknown', detail: `no CRL decides on ${who}${some}`, ...because };
   }
 
-  /** Whether the CRL is of who it says it is, and of somebody under the same root. */
-  function believe(crl: Crl): Result<void, CrlFault> {
-    const known = believed.get(crl);
-    if (known) return known;
-    // what its own signer's certificate needs it for cannot rest on itself
-    believed.set(crl, fail('crl-issuer', `the CRL of '${crl.issuer.text}' would have to vouch for its own signer`));
-    const outcome = findSigner(crl);
-    believed.set(crl, outcome);
-    return outcome;
-  }
-
-  function findSigner(crl: Crl): Result<void, CrlFault> {
+  /** Whether the CRL is of who it says it is, and of somebody who has a say on this certificate. */
+  function believe(crl: Crl, judged: Judged): Result<void, CrlFault> {
+    const { above } = judged;
     const who = `the CRL of '${crl.issuer.text}'`;
-    const above = chain.slice(1);
     const others = [...(options.issuers ?? []), ...options.intermediates, ...(options.issuersOf?.(crl) ?? [])];
     let refused: Failed<CrlFault> = fail('crl-issuer', `no certificate of who signed ${who}`);
     for (const candidate of [...above, ...others]) {
       if (!mayHaveIssued(candidate, crl)) continue;
-      const isAbove = above.some((certificate) => sameCertificate(certificate, candidate));
-      const { keyUsage } = candidate.extensions;
-      // a CA of the path may sign CRLs unless it says otherwise; anybody else needs the word of its issuer
-      if (keyUsage ? !keyUsage.has('cRLSign') : !isAbove) {
-        refused = fail('crl-issuer', `'${nameOf(candidate)}' may not sign CRLs`);
+      const isAbove = includes(above, candidate);
+      const refusal = refusalOf(candidate, isAbove, judged);
+      if (refusal !== undefined) {
+        refused = fail('crl-issuer', refusal);
         continue;
       }
-      if (isTooLarge(crypto, candidate)) {
-        refused = fail('crl-issuer', `the RSA key of '${nameOf(candidate)}' has more than ${MAX_RSA} bits`);
-        continue;
-      }
-      if (++signatures > MAX_CRL_SIGNATURES)
-        return fail('crl-too-many', `more than ${MAX_CRL_SIGNATURES} signatures of CRLs`);
-      const key = candidate.publicKey(crypto);
-      if (!key.ok || !crl.isSignedBy(crypto, key.value)) {
+      const holds = isSignedBy(crl, candidate);
+      if (holds === undefined) return fail('crl-too-many', `more than ${MAX_CRL_SIGNATURES} signatures of CRLs`);
+      if (!holds) {
         refused = fail('crl-signature', `${who} is not signed by '${nameOf(candidate)}'`);
         continue;
       }
       if (isAbove) return ok(undefined);
-      const trusted = trustIssuer(candidate);
+      const trusted = trustIssuer(candidate, judged);
       if (trusted.ok) return trusted;
       refused = trusted;
     }
     return refused;
   }
 
+  /** Why this one's CRLs do not count, whatever they are; undefined: they may. */
+  function refusalOf(signer: Certificate, isAbove: boolean, { certificate, barred }: Judged): string | undefined {
+    if (includes(barred, signer)) return `'${nameOf(signer)}' has no say on '${nameOf(certificate)}'`;
+    const { keyUsage } = signer.extensions;
+    // a CA of the path may sign CRLs unless it says otherwise; anybody else needs the word of its issuer
+    if (keyUsage ? !keyUsage.has('cRLSign') : !isAbove) return `'${nameOf(signer)}' may not sign CRLs`;
+    if (isTooLarge(crypto, signer)) return `the RSA key of '${nameOf(signer)}' has more than ${MAX_RSA} bits`;
+    return undefined;
+  }
+
+  /** Undefined: too many were asked for. */
+  function isSignedBy(crl: Crl, signer: Certificate): boolean | undefined {
+    const known = signed.get(crl) ?? new Map<string, boolean>();
+    signed.set(crl, known);
+    const fingerprint = signer.fingerprint(crypto);
+    const answer = known.get(fingerprint);
+    if (answer !== undefined) return answer;
+    if (++signatures > MAX_CRL_SIGNATURES) return undefined;
+    const key = signer.publicKey(crypto);
+    const holds = key.ok && crl.isSignedBy(crypto, key.value);
+    known.set(fingerprint, holds);
+    return holds;
+  }
+
   /** A CRL issuer beside the path: RFC 5280 section 6.3.3 (f), the same trust anchor. */
-  function trustIssuer(issuer: Certificate): Result<void, CrlFault> {
-    if (++issuerPaths > MAX_ISSUER_PATHS)
+  function trustIssuer(issuer: Certificate, { certificate, barred, depth }: Judged): Result<void, CrlFault> {
+    const who = `the CRL issuer '${nameOf(issuer)}'`;
+    if (depth >= MAX_DEPTH) return fail('crl-too-many', `${who} rests on more than ${MAX_DEPTH} others`);
+    const fingerprint = issuer.fingerprint(crypto);
+    if (!paths.has(fingerprint) && paths.size >= MAX_ISSUER_PATHS)
       return fail('crl-too-many', `more than ${MAX_ISSUER_PATHS} paths to CRL issuers`);
+    const found = paths.get(fingerprint) ?? searchPath(issuer);
+    paths.set(fingerprint, found);
+    if (!found.ok) return fail('crl-issuer', `no path to ${who}`, { cause: found.fault });
+    const path = found.value.chain;
+    if (path.some((one) => includes(barred, one)))
+      return fail('crl-issuer', `${who} rests on '${nameOf(certificate)}', and has no say on it`);
+    for (const [index, one] of path.slice(0, -1).entries())
+      if (!includes(chain, one) && judge(path, index, barred, depth + 1).code === 'certificate-revoked')
+        return fail('crl-issuer-revoked', `'${nameOf(one)}' is revoked, so what it signed does not count`);
+    return ok(undefined);
+  }
+
+  function searchPath(issuer: Certificate) {
     const known = [...chain.slice(1), ...(options.issuers ?? [])];
-    const path = examinePath(crypto, issuer, {
+    return validatePath(crypto, issuer, {
       ...options,
-      roots: [root as Certificate],
+      roots: chain.slice(-1),
       issuersOf: (issued: Issued) => [
         ...known.filter((certificate) => mayHaveIssued(certificate, issued)),
         ...(options.issuersOf?.(issued) ?? []),
       ],
       purpose: 'any',
-    }).outcome;
-    if (!path.ok) return fail('crl-issuer', `no path to the CRL issuer '${nameOf(issuer)}'`, { cause: path.fault });
-    for (const certificate of path.value.chain.slice(0, -1))
-      if (judge(certificate).code === 'certificate-revoked')
-        return fail('crl-issuer-revoked', `'${nameOf(certificate)}' is revoked, so what it signed does not count`);
-    return ok(undefined);
+    });
   }
 
-  for (const certificate of chain.slice(0, -1)) judge(certificate);
-  return findings;
+  for (const index of chain.slice(0, -1).keys()) judge(chain, index, [], 0);
+  return [...findings.values()];
+}
+
+function includes(certificates: readonly Certificate[], wanted: Certificate): boolean {
+  return certificates.some((certificate) => sameCertificate(certificate, wanted));
 }
 
 /** Of the certificate's issuer, or the indirect CRL that its distribution points name. RFC 5280 section 6.3.3 (b)(1). */

@@ -347,6 +347,69 @@ describe('a CRL that somebody else signs', () => {
   });
 });
 
+describe('a CRL of somebody who has no say', () => {
+  it('a CA below that took the name of the one above', async () => {
+    const evil = await make({ name: 'evil', issuer: root, extensions: SIGNS_CRLS });
+    const namesake = await make({ name: 'root', issuer: evil, extensions: SIGNS_CRLS });
+    const below = await make({ name: 'below', issuer: namesake, extensions: [] });
+    const chain = [below, namesake, evil, root];
+    const [revoking, clearing] = [
+      await crlOf(root, { entries: [entryOf(evil)] }),
+      await crlOf(namesake, { from: day('2026-12-20') }),
+    ];
+    // the forged one is newer; on evil it has no say, on what is below its signer it has
+    expect(
+      check([clearing, revoking], {}, chain).map(({ code, certificate }) => [code, certificate.subject.text]),
+    ).toEqual([
+      ['revocation-unknown', 'CN=root'],
+      ['certificate-revoked', 'CN=evil'],
+    ]);
+    expect(check([clearing], {}, chain)).toMatchObject([
+      { certificate: namesake.certificate },
+      { certificate: evil.certificate, code: 'revocation-unknown', cause: { code: 'crl-signature' } },
+    ]);
+    const issuers = [namesake.certificate];
+    expect(check([clearing], { issuers }, chain).map(({ certificate }) => certificate)).toContain(evil.certificate);
+  });
+
+  it('a signer that the certificate itself issued, under the name of its issuer or of its distribution point', async () => {
+    const crlIssuer = writeName({ CN: 'signer' });
+    const evil = await make({
+      name: 'evil',
+      issuer: root,
+      extensions: [...SIGNS_CRLS, distributionPoint({ crlIssuer })],
+    });
+    const below = await make({ name: 'below', issuer: evil, extensions: [] });
+    const named = await make({ name: 'signer', issuer: evil, extensions: CRL_SIGNER });
+    const rooted = await make({ name: 'root', issuer: evil, extensions: CRL_SIGNER });
+    const indirect = await crlOf(named, { extensions: [issuingDistributionPoint({ indirect: true })] });
+    const direct = await crlOf(rooted);
+    const issuers = [named.certificate, rooted.certificate];
+    for (const crl of [indirect, direct])
+      expect(
+        check([crl, await crlOf(evil)], { issuers }, [below, evil, root]).filter(
+          ({ certificate }) => certificate === evil.certificate,
+        ),
+      ).toMatchObject([{ code: 'revocation-unknown', cause: { code: 'crl-issuer' } }]);
+  });
+
+  it('two CRL issuers that vouch for each other', async () => {
+    const [a, b] = [writeName({ CN: 'a' }), writeName({ CN: 'b' })];
+    const pointing = (crlIssuer: Uint8Array) => [...CRL_SIGNER, distributionPoint({ crlIssuer })];
+    const first = await make({ name: 'a', issuer: root, extensions: pointing(b) });
+    const second = await make({ name: 'b', issuer: root, extensions: pointing(a) });
+    const ek = await make({ name: 'ek', issuer: root, extensions: [distributionPoint({ crlIssuer: a })] });
+    const scope = { extensions: [issuingDistributionPoint({ indirect: true })] };
+    const crls = [await crlOf(first, scope), await crlOf(second, scope)];
+    const findings = check(crls, { issuers: [first.certificate, second.certificate] }, [ek, root]);
+    expect(findings.map(({ code, certificate }) => [code, certificate.subject.text])).toContainEqual([
+      'revocation-unknown',
+      'CN=b',
+    ]);
+    expect(check([...crls, rootCrl], { issuers: [first.certificate, second.certificate] }, [ek, root])).toEqual([]);
+  });
+});
+
 describe('bounds', () => {
   it('tries 16 signatures, whatever was sent', async () => {
     const { crypto, verified } = counted();
