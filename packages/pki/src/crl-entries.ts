@@ -8,7 +8,7 @@ import { EXTENSION } from './oids.ts';
 import { timeOf } from './time.ts';
 
 /** CRLReason by number, RFC 5280 section 5.3.1; 7 is not used. */
-const REASONS = [
+export const REASONS = [
   'unspecified',
   'keyCompromise',
   'cACompromise',

@@ -47,6 +47,7 @@ export {
   issueCertificate,
   randomSerial,
 } from './issue.ts';
+export { type CrlContent, issueCrl } from './issue-crl.ts';
 export { issueEndorsementAuthority, issueEndorsementCertificate } from './issue-endorsement.ts';
 export { type DistinguishedName, type NameAttribute, writeName } from './names.ts';
 export { certificateFromNv } from './nv.ts';

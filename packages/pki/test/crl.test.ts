@@ -9,11 +9,16 @@ import { expectOk } from '@sekimori/result';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   authorityKeyIdentifier,
+  basicConstraints,
   type Certificate,
   certificatesFromPem,
   checkRevocation,
   EXTENSION,
   extension,
+  issueCrl,
+  issueServerCa,
+  issueTlsServerCertificate,
+  keyUsage,
   MAX_CRL_BYTES,
   parseCrl,
   readPem,
@@ -21,7 +26,7 @@ import {
   writePem,
 } from '../src/index.ts';
 import { certificateIssuer, issuingDistributionPoint, makeCrl, type WantedCrl, writeCrl } from './support/crls.ts';
-import { day, type Made, make } from './support/keys.ts';
+import { day, type Made, make, signingKey } from './support/keys.ts';
 import { hasOpenssl, openssl } from './support/openssl.ts';
 
 let ca: Made;
@@ -180,6 +185,20 @@ describe('refused CRLs', () => {
   });
 });
 
+describe('issuing a CRL', () => {
+  const content = { thisUpdate: day('2026-05-01'), nextUpdate: day('2026-07-01'), number: 1, revoked: [] };
+  it('takes no issuer that may not, no times that cannot be, and no serial number that is none', async () => {
+    const usages = [basicConstraints(true), keyUsage('keyCertSign', 'cRLSign')];
+    const authority = await make({ name: 'a', extensions: usages });
+    await expect(issueCrl(nodeCrypto, { ...content, issuer: ca })).rejects.toThrow(/cRLSign/);
+    const backwards = { ...content, issuer: authority, nextUpdate: day('2026-01-01') };
+    await expect(issueCrl(nodeCrypto, backwards)).rejects.toThrow(RangeError);
+    const revoked = [{ serial: 'x', revokedAt: day('2026-01-01'), reason: 'unspecified' as const }];
+    await expect(issueCrl(nodeCrypto, { ...content, issuer: authority, revoked })).rejects.toThrow(RangeError);
+    expect((await issueCrl(nodeCrypto, { ...content, issuer: authority })).entries.size).toBe(0);
+  });
+});
+
 describe.skipIf(!hasOpenssl)('against openssl', () => {
   const config = `
 [ca]
@@ -283,6 +302,40 @@ basicConstraints = CA:FALSE
     ]);
     expect(crl.entries.find(bad)?.reason).toBe('keyCompromise');
     expect(crl.entries.find(held)?.reason).toBe('certificateHold');
+  });
+
+  it('issues what openssl crl -verify accepts, and openssl verify -crl_check heeds', async () => {
+    const key = await signingKey({ type: 'ec', curve: 'P-384' });
+    const life = { notBefore: day('2026-01-01'), notAfter: day('2040-01-01') };
+    const certificate = await issueServerCa(nodeCrypto, { ...life, subject: writeName({ CN: 'a CA' }), key });
+    const authority = { certificate, key };
+    const { publicKey } = await signingKey();
+    const names = { subject: writeName({ CN: 'a' }), publicKey, issuer: authority, dns: ['a.example'], ip: [] };
+    const [kept, gone] = await Promise.all(
+      [1, 2].map(() => issueTlsServerCertificate(nodeCrypto, { ...life, ...names })),
+    );
+    const revoked = [
+      { serial: gone!.serial, revokedAt: day('2026-02-01'), reason: 'cessationOfOperation' },
+      { serial: '0102', revokedAt: day('2026-03-01'), reason: 'unspecified' },
+    ] as const;
+    const [thisUpdate, nextUpdate] = [day('2026-05-01'), day('2026-07-01')];
+    const crl = await issueCrl(nodeCrypto, { issuer: authority, thisUpdate, nextUpdate, number: 300, revoked });
+    expect([...crl.entries]).toMatchObject(revoked);
+    const files = {
+      'crl.pem': writePem('X509 CRL', crl.der),
+      'ca.pem': writePem('CERTIFICATE', certificate.der),
+      'kept.pem': writePem('CERTIFICATE', kept!.der),
+      'gone.pem': writePem('CERTIFICATE', gone!.der),
+    };
+    const text = openssl(['crl', '-in', 'crl.pem', '-noout', '-text', '-verify', '-CAfile', 'ca.pem'], files);
+    expect(text).toMatch(/X509v3 CRL Number:\s*300[\s\S]*Cessation Of Operation/);
+    const at = String(day('2026-06-01').getTime() / 1000);
+    const verify = ['verify', '-attime', at, '-crl_check', '-CRLfile', 'crl.pem', '-CAfile', 'ca.pem'];
+    expect(openssl([...verify, 'kept.pem'], files)).toContain('kept.pem: OK');
+    expect(() => openssl([...verify, 'gone.pem'], files)).toThrow(/certificate revoked/);
+    const says = (leaf: Certificate) =>
+      checkRevocation(nodeCrypto, [leaf, certificate], { crls: [crl], intermediates: [], at: day('2026-06-01') });
+    expect([says(kept!), says(gone!).map(({ code }) => code)]).toEqual([[], ['certificate-revoked']]);
   });
 
   it('writes, with the test writer, what openssl crl -verify accepts', async () => {
