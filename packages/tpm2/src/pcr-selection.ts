@@ -33,9 +33,10 @@ function selectionOf<Bank>(bank: Codec<Bank>): Codec<PcrSelection<Bank>> {
 }
 
 function indicesOf(bitmap: Uint8Array): readonly number[] {
-  return Array.from({ length: 8 * bitmap.length }, (_, index) => index).filter(
-    (index) => ((bitmap[index >> 3] as number) >> (index & 7)) & 1,
-  );
+  const indices: number[] = [];
+  for (let index = 0; index < 8 * bitmap.length; index++)
+    if (((bitmap[index >> 3] as number) >> (index & 7)) & 1) indices.push(index);
+  return indices;
 }
 
 function bitmapOf(indices: readonly number[]): Uint8Array {
