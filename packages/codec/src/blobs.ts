@@ -1,4 +1,6 @@
-import { type Codec, type Reader, Writer } from './codec.ts';
+import type { Codec } from './codec.ts';
+import type { Reader } from './reader.ts';
+import { Writer } from './writer.ts';
 
 /** Exactly `length` bytes. */
 export function bytes(length: number): Codec<Uint8Array> {
@@ -16,7 +18,10 @@ export function bytes(length: number): Codec<Uint8Array> {
 export function blob(length: Codec<number>, max: number, name = `blob(${length.name})`): Codec<Uint8Array> {
   return {
     name,
-    read: (reader) => reader.take(boundedLength(reader, length, max)),
+    read: (reader) => {
+      const start = reader.offset;
+      return reader.take(bounded(reader, length.read(reader), max, start));
+    },
     write: (writer, value) => {
       if (value.length > max) throw new RangeError(`${name}: ${value.length} bytes, at most ${max}`);
       length.write(writer, value.length);
@@ -44,9 +49,7 @@ export function rest(max: number): Codec<Uint8Array> {
 export function sized<T>(length: Codec<number>, max: number, inner: Codec<T>, name = inner.name): Codec<T> {
   return {
     name,
-    read: (reader) => {
-      return readPart(reader, boundedLength(reader, length, max), inner);
-    },
+    read: (reader) => reader.within(sizeOf(reader, length, max), inner),
     write: (writer, value) => {
       const own = new Writer();
       inner.write(own, value);
@@ -64,8 +67,8 @@ export function emptyOr<T>(length: Codec<number>, max: number, inner: Codec<T>):
   return {
     name: inner.name,
     read: (reader) => {
-      const count = boundedLength(reader, length, max);
-      return count === 0 ? undefined : readPart(reader, count, inner);
+      const count = sizeOf(reader, length, max);
+      return count === 0 ? undefined : reader.within(count, inner);
     },
     write: (writer, value) => {
       if (value === undefined) length.write(writer, 0);
@@ -92,16 +95,13 @@ export function raw<T>(inner: Codec<T>): Codec<Received<T>> {
   };
 }
 
-function readPart<T>(reader: Reader, length: number, inner: Codec<T>): T {
-  const part = reader.part(length);
-  const value = inner.read(part);
-  if (part.remaining > 0) part.stop(`${part.remaining} bytes follow inside ${inner.name}`);
-  return value;
+/** The size before a value that others show as parts: a part of its own. */
+function sizeOf(reader: Reader, length: Codec<number>, max: number): number {
+  const start = reader.offset;
+  return bounded(reader, reader.read(length, 'size'), max, start);
 }
 
-function boundedLength(reader: Reader, length: Codec<number>, max: number): number {
-  const start = reader.offset;
-  const count = length.read(reader);
+function bounded(reader: Reader, count: number, max: number, start: number): number {
   if (count > max) reader.stop(`${count} bytes, at most ${max}`, start);
   return count;
 }

@@ -11,7 +11,9 @@ export function mapped<Wire, T>(
     name: inner.name,
     read: (reader) => {
       const start = reader.offset;
-      return to(inner.read(reader)) ?? reader.stop(what, start);
+      const value = to(inner.read(reader)) ?? reader.stop(what, start);
+      reader.means(value);
+      return value;
     },
     write: (writer, value) => inner.write(writer, from(value)),
   };

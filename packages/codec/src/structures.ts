@@ -1,4 +1,6 @@
-import { type Codec, type Infer, type Reader, Stop, type Writer } from './codec.ts';
+import type { Codec, Infer } from './codec.ts';
+import { type Reader, Stop } from './reader.ts';
+import type { Writer } from './writer.ts';
 
 export interface Struct<T> extends Codec<T> {
   /** In wire order: for those who number, list or show fields. */
@@ -29,16 +31,18 @@ function build<T>(name: string, fields: readonly Field[]): Struct<T> {
     field: (key, codec) => build(name, [...fields, { key, codec }]),
     read: (reader) => {
       const seen: Record<string, unknown> = {};
-      for (const field of fields) {
-        try {
-          seen[field.key] = codecOf(field, seen).read(reader);
-        } catch (stop) {
-          if (stop instanceof Stop) {
-            if (stop.path[0] === name) stop.path.shift();
-            stop.path.unshift(name, field.key);
-          }
-          throw stop;
+      let at = 0;
+      try {
+        for (; at < fields.length; at++) {
+          const field = fields[at] as Field;
+          seen[field.key] = reader.read(codecOf(field, seen), field.key);
         }
+      } catch (stop) {
+        if (stop instanceof Stop) {
+          if (stop.path[0] === name) stop.path.shift();
+          stop.path.unshift(name, (fields[at] as Field).key);
+        }
+        throw stop;
       }
       return seen as T;
     },
@@ -82,7 +86,7 @@ export function list<T>(count: Codec<number>, max: number, item: Codec<T>): Code
     name: `list(${item.name})`,
     read: (reader) => {
       const start = reader.offset;
-      const length = count.read(reader);
+      const length = reader.read(count, 'count');
       if (length > max) reader.stop(`${length} items, at most ${max}`, start);
       return readItems(reader, length, item);
     },
@@ -108,6 +112,6 @@ export function listOf<T>(length: number, item: Codec<T>): Codec<readonly T[]> {
 
 function readItems<T>(reader: Reader, length: number, item: Codec<T>): readonly T[] {
   const items: T[] = [];
-  for (let i = 0; i < length; i++) items.push(item.read(reader));
+  for (let i = 0; i < length; i++) items.push(reader.read(item, i));
   return items;
 }

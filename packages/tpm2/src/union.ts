@@ -19,7 +19,7 @@ export function union<const Key extends string, C extends Cases>(
   return {
     name,
     read: (reader) => {
-      const selected = tag.read(reader);
+      const selected = reader.read(tag, key);
       return { [key]: selected, ...caseOf(selected).read(reader) } as Union<Key, C>;
     },
     write: (writer, value) => {
