@@ -17,6 +17,14 @@ export type AttestationKeyFault = Fault<
   'attestation-key-malformed' | 'attestation-key-attributes' | 'attestation-key-algorithm' | 'attestation-key-weak'
 >;
 
+export interface AttestationKeyPolicy {
+  /**
+   * Enrols keys that sign with SHA-1, as old versions of Windows make them; their quotes hash PCR values with it too.
+   * SHA-1 is broken: whoever makes collisions may pass one thing off as another. For recorded evidence.
+   */
+  readonly insecureSha1?: true;
+}
+
 /**
  * An attestation key fit for enrolment: a restricted signing key that never leaves its TPM. Having one says what the key
  * is, not whose: credential activation with its `name` binds it to an endorsement key.
@@ -56,6 +64,7 @@ export class AttestationKey {
     crypto: Crypto,
     tpm2bPublic: Uint8Array,
     qualifiedName?: Uint8Array,
+    policy: AttestationKeyPolicy = {},
   ): Result<AttestationKey, AttestationKeyFault> {
     const stored = copyOf(tpm2bPublic);
     const decoded = decode(TPM2B_PUBLIC, stored);
@@ -67,7 +76,7 @@ export class AttestationKey {
       ['decrypt', 'encryptedDuplication'],
     );
     if (wrong.length > 0) return fail('attestation-key-attributes', wrong.join(', '));
-    const scheme = signingScheme(area.value);
+    const scheme = signingScheme(area.value, policy);
     if (!scheme) return fail('attestation-key-algorithm', 'no ECDSA, RSASSA or RSAPSS with SHA-256 or longer');
     const key = soundKey(crypto, area);
     if (!key.ok) return fail('attestation-key-weak', key.fault.detail, key.fault.cause && { cause: key.fault.cause });
@@ -79,11 +88,12 @@ export class AttestationKey {
   }
 }
 
-function signingScheme(area: TpmtPublic): SigningScheme | undefined {
+function signingScheme(area: TpmtPublic, { insecureSha1 }: AttestationKeyPolicy): SigningScheme | undefined {
   const { parameters } = area;
   if (area.nameAlg === 'sha1' || (parameters.is !== 'rsa' && parameters.is !== 'ecc')) return undefined;
   const { scheme, symmetric } = parameters.value;
   if (symmetric.algorithm !== 'null') return undefined;
   if (scheme.scheme !== 'ecdsa' && scheme.scheme !== 'rsassa' && scheme.scheme !== 'rsapss') return undefined;
-  return scheme.hashAlg === 'sha1' ? undefined : { scheme: scheme.scheme, hashAlg: scheme.hashAlg };
+  if (scheme.hashAlg === 'sha1' && !insecureSha1) return undefined;
+  return { scheme: scheme.scheme, hashAlg: scheme.hashAlg };
 }

@@ -1,4 +1,4 @@
-import { copyOf, equal, equalConstantTime } from '@sekimori/bytes';
+import { equal } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
 import type { Crypto, EcPublicKey } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
@@ -13,18 +13,15 @@ import {
   TPM2B_PUBLIC,
   TPM_RH,
   type TpmtPublic,
-  TPMS_ATTEST,
 } from '@sekimori/tpm2';
+import type { AttestationEvidence } from './attestation.ts';
 import type { AttestationKey } from './attestation-key.ts';
+import { type CertificationFault, VerifiedCertification } from './certification.ts';
 import { type Attribute, wrongAttributes } from './key-rules.ts';
-import { isSignedBy, type VerifiedQuote } from './quote.ts';
+import type { VerifiedQuote } from './quote.ts';
 
-/** As a host sends it. */
-export interface HealthKeyEvidence {
-  /** TPMS_ATTEST of TPM2_Certify, without the size of its TPM2B. */
-  readonly attest: Uint8Array;
-  /** TPMT_SIGNATURE. */
-  readonly signature: Uint8Array;
+/** As a host sends it: TPM2_Certify of its health key. */
+export interface HealthKeyEvidence extends AttestationEvidence {
   /** TPM2B_PUBLIC. */
   readonly healthKey: Uint8Array;
 }
@@ -52,7 +49,6 @@ export type HealthKeyFault = Fault<
   | 'health-key-policy'
 >;
 
-const MAX_EVIDENCE = 1024;
 /** IMA's register grows as programs run, so no key's policy may hold it. */
 export const GROWING_PCR = 10;
 
@@ -83,36 +79,29 @@ export class VerifiedHealthKey {
     evidence: HealthKeyEvidence,
     expected: ExpectedHealthKey,
   ): Result<VerifiedHealthKey, HealthKeyFault> {
-    const { attestationKey, quote } = expected;
-    if (!equal(quote.attestationKey.name, attestationKey.name) || !equal(quote.extraData, expected.extraData))
+    const { attestationKey, quote, extraData } = expected;
+    if (!equal(quote.attestationKey.name, attestationKey.name) || !equal(quote.extraData, extraData))
       return fail('health-key-quote', 'the quote is of another attestation key or request');
-    if (evidence.attest.length > MAX_EVIDENCE) return fail('health-key-malformed', `${evidence.attest.length} bytes`);
-    const attest = copyOf(evidence.attest);
-    if (!isSignedBy(crypto, attestationKey, attest, evidence.signature))
-      return fail('health-key-signature', 'not signed by the enrolled attestation key');
-
-    const decoded = decode(TPMS_ATTEST, attest);
-    if (!decoded.ok) return fail('health-key-malformed', decoded.fault.detail, { cause: decoded.fault });
-    const { attested, qualifiedSigner, extraData, clockInfo, firmwareVersion } = decoded.value;
-    if (attested.is !== 'certify') return fail('health-key-type', `a ${attested.is} attestation, not a certification`);
-    if (!equal(qualifiedSigner, attestationKey.qualifiedName))
-      return fail('health-key-signer', 'the qualified signer is not the enrolled attestation key');
-    if (!equalConstantTime(extraData, expected.extraData)) return fail('health-key-nonce', 'made for another request');
-    const { resetCount, restartCount } = quote.counters;
-    if (
-      clockInfo.resetCount !== resetCount ||
-      clockInfo.restartCount !== restartCount ||
-      firmwareVersion !== quote.counters.firmwareVersion
-    )
-      return fail('health-key-counters', 'certified in another boot than quoted');
-
     const received = decode(TPM2B_PUBLIC, evidence.healthKey);
     if (!received.ok) return fail('health-key-malformed', received.fault.detail, { cause: received.fault });
     const area: PublicArea = received.value;
     const name = nameOf(crypto, area);
-    if (!equal(attested.value.name, name)) return fail('health-key-name', 'another key was certified');
-    if (!equal(attested.value.qualifiedName, qualifiedNameOfPrimary(crypto, area, TPM_RH.null)))
-      return fail('health-key-hierarchy', 'no primary key of the NULL hierarchy');
+    const certification = VerifiedCertification.verify(crypto, evidence, {
+      attestationKey,
+      extraData,
+      name,
+      qualifiedName: qualifiedNameOfPrimary(crypto, area, TPM_RH.null),
+      previous: undefined, // the quote's was checked: what counts is that both are of one boot
+    });
+    if (!certification.ok)
+      return fail(CODES[certification.fault.code], certification.fault.detail, { cause: certification.fault });
+    const { resetCount, restartCount, firmwareVersion } = certification.value.counters;
+    if (
+      resetCount !== quote.counters.resetCount ||
+      restartCount !== quote.counters.restartCount ||
+      firmwareVersion !== quote.counters.firmwareVersion
+    )
+      return fail('health-key-counters', 'certified in another boot than quoted');
     const wrong = wrongAttributes(area.value, attributesWhere(true), attributesWhere(false));
     if (wrong.length > 0) return fail('health-key-attributes', wrong.join(', '));
     if (!isTemplate(area.value)) return fail('health-key-algorithm', 'no ECDH key on P-256 with nameAlg SHA-256');
@@ -124,6 +113,20 @@ export class VerifiedHealthKey {
     return ok(new VerifiedHealthKey(key.value, name));
   }
 }
+
+/** What a fault of the certification means for the key it certifies. */
+const CODES = {
+  'certification-signature': 'health-key-signature',
+  'certification-malformed': 'health-key-malformed',
+  'certification-type': 'health-key-type',
+  'certification-signer': 'health-key-signer',
+  'certification-nonce': 'health-key-nonce',
+  'certification-name': 'health-key-name',
+  'certification-qualified-name': 'health-key-hierarchy',
+  'certification-reset-count': 'health-key-counters',
+  'certification-restart-count': 'health-key-counters',
+  'certification-clock': 'health-key-counters',
+} as const satisfies Record<CertificationFault['code'], HealthKeyFault['code']>;
 
 function attributesWhere(value: boolean): readonly Attribute[] {
   const entries = Object.entries(HEALTH_KEY_ATTRIBUTES) as [Attribute, boolean][];

@@ -1,5 +1,15 @@
-export { AttestationKey, type AttestationKeyFault } from './attestation-key.ts';
+export {
+  type AttestationEvidence,
+  type AttestationFault,
+  type AttestationKind,
+  type Attested,
+  type Counters,
+  type ExpectedAttestation,
+  VerifiedAttestation,
+} from './attestation.ts';
+export { AttestationKey, type AttestationKeyFault, type AttestationKeyPolicy } from './attestation-key.ts';
 export { activationProof, evidenceBinding, type EvidenceContext } from './binding.ts';
+export { type CertificationFault, type ExpectedCertification, VerifiedCertification } from './certification.ts';
 export { EndorsementKey, type EndorsementKeyFault } from './endorsement-key.ts';
 export {
   type ExpectedHealthKey,
@@ -9,8 +19,8 @@ export {
   VerifiedHealthKey,
 } from './health-key.ts';
 export {
-  type Counters,
   type ExpectedQuote,
+  type InsecureSha1Selection,
   type PcrValue,
   type QuoteEvidence,
   type QuoteFault,

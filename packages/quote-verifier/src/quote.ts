@@ -1,8 +1,15 @@
-import { copyOf, equal, equalConstantTime } from '@sekimori/bytes';
-import { decode } from '@sekimori/codec';
+import { copyOf, equal } from '@sekimori/bytes';
 import { type Crypto, hashLength, type HashName } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { type PcrSelection, pcrDigestOf, TPMS_ATTEST, TPMT_SIGNATURE, verifySignature } from '@sekimori/tpm2';
+import type { PcrSelection } from '@sekimori/tpm2';
+import {
+  type AttestationEvidence,
+  type Counters,
+  type ExpectedAttestation,
+  fallenBehind,
+  type Signed,
+  signedFor,
+} from './attestation.ts';
 import type { AttestationKey } from './attestation-key.ts';
 
 export interface PcrValue {
@@ -11,36 +18,19 @@ export interface PcrValue {
 }
 
 /** As a host sends it. */
-export interface QuoteEvidence {
-  /** TPMS_ATTEST, without the size of its TPM2B. */
-  readonly attest: Uint8Array;
-  /** TPMT_SIGNATURE. */
-  readonly signature: Uint8Array;
+export interface QuoteEvidence extends AttestationEvidence {
   /** The values of exactly the quoted PCRs, in any order. */
   readonly pcrs: readonly PcrValue[];
 }
 
-/** Part 2, 10.11. Of a key of the endorsement hierarchy; other keys show obfuscated counts. */
-export interface Counters {
-  /** Grows with each start of the TPM from power off. */
-  readonly resetCount: number;
-  /** Restarts and resumes since the last reset: more than 0 means sleep or hibernation. */
-  readonly restartCount: number;
-  /** Milliseconds, monotonic while the two counts stand. */
-  readonly clock: bigint;
-  /** TPM_PT_FIRMWARE_VERSION_1 << 32 | _2, in the vendor's form. */
-  readonly firmwareVersion: bigint;
+/** SHA-1 is broken: whoever makes collisions measures one thing and runs another. For recorded evidence. */
+export interface InsecureSha1Selection extends PcrSelection<'sha1'> {
+  readonly insecureSha1: true;
 }
 
-export interface ExpectedQuote {
-  /** From enrolment, never from the evidence. */
-  readonly attestationKey: AttestationKey;
-  /** At least 16 bytes, fresh for this quote. */
-  readonly extraData: Uint8Array;
+export interface ExpectedQuote extends ExpectedAttestation {
   /** One bank, SHA-256 or longer, and exactly the PCRs to be quoted. */
-  readonly selection: PcrSelection<Exclude<HashName, 'sha1'>>;
-  /** Of the last accepted quote by this key; undefined before the first. */
-  readonly previous: Counters | undefined;
+  readonly selection: PcrSelection<Exclude<HashName, 'sha1'>> | InsecureSha1Selection;
 }
 
 export type QuoteFault = Fault<
@@ -58,8 +48,6 @@ export type QuoteFault = Fault<
   | 'quote-clock'
 >;
 
-const MAX_EVIDENCE = 1024;
-const MIN_EXTRA_DATA = 16;
 /** PCRs that every firmware extends before it starts anything else. TCG PC Client Platform Firmware Profile, 3.3.4. */
 const FIRMWARE_PCRS = 8;
 
@@ -67,35 +55,31 @@ const FIRMWARE_PCRS = 8;
 export class VerifiedQuote {
   readonly attestationKey: AttestationKey;
   readonly extraData: Uint8Array;
+  /** The PCRs ascending. */
   readonly selection: PcrSelection;
   readonly counters: Counters;
   /** False when the TPM cannot rule out that its clock went back: worth a warning. */
   readonly clockSafe: boolean;
-  readonly #pcrs: ReadonlyMap<number, Uint8Array>;
+  readonly #values: Values;
 
-  private constructor(
-    expected: ExpectedQuote,
-    pcrs: ReadonlyMap<number, Uint8Array>,
-    counters: Counters,
-    clockSafe: boolean,
-  ) {
+  private constructor(expected: ExpectedQuote, signed: Signed<'quote'>, values: Values) {
     this.attestationKey = expected.attestationKey;
     this.extraData = copyOf(expected.extraData);
-    this.selection = { bank: expected.selection.bank, indices: [...pcrs.keys()] };
-    this.counters = counters;
-    this.clockSafe = clockSafe;
-    this.#pcrs = pcrs;
+    this.selection = { bank: expected.selection.bank, indices: values.indices };
+    this.counters = signed.counters;
+    this.clockSafe = signed.clockSafe;
+    this.#values = values;
   }
 
   /** The value the TPM signed for; undefined for a PCR that is not in the quote. */
   pcr(index: number): Uint8Array | undefined {
-    const value = this.#pcrs.get(index);
-    return value && copyOf(value);
+    const at = this.#values.indices.indexOf(index);
+    return at < 0 ? undefined : copyOf(this.#values.at(at));
   }
 
   /** All of them, ascending. */
   get pcrs(): ReadonlyMap<number, Uint8Array> {
-    return new Map([...this.#pcrs].map(([index, value]) => [index, copyOf(value)]));
+    return new Map(this.#values.indices.map((index, at) => [index, copyOf(this.#values.at(at))]));
   }
 
   /**
@@ -112,89 +96,68 @@ export class VerifiedQuote {
    *   cleared or replaced TPM, to be enrolled anew
    */
   static verify(crypto: Crypto, evidence: QuoteEvidence, expected: ExpectedQuote): Result<VerifiedQuote, QuoteFault> {
-    requireSound(expected);
-    const { attestationKey } = expected;
-    if (evidence.attest.length > MAX_EVIDENCE) return fail('quote-malformed', `${evidence.attest.length} bytes`);
-    const attest = copyOf(evidence.attest); // ours: the same bytes are checked and read
-    if (!isSignedBy(crypto, attestationKey, attest, evidence.signature))
-      return fail('quote-signature', 'not signed by the enrolled attestation key');
-
-    const decoded = decode(TPMS_ATTEST, attest);
-    if (!decoded.ok) return fail('quote-malformed', decoded.fault.detail, { cause: decoded.fault });
-    const { attested, qualifiedSigner, extraData, clockInfo, firmwareVersion } = decoded.value;
-    if (attested.is !== 'quote') return fail('quote-type', `a ${attested.is} attestation, not a quote`);
-    if (!equal(qualifiedSigner, attestationKey.qualifiedName))
-      return fail('quote-signer', 'the qualified signer is not the enrolled attestation key');
-    if (!equalConstantTime(extraData, expected.extraData)) return fail('quote-nonce', 'made for another request');
-
-    const indices = expected.selection.indices.toSorted((a, b) => a - b);
-    const [selected, ...more] = attested.value.pcrSelect;
+    const indices = soundIndices(expected.selection);
+    const signed = signedFor(crypto, 'quote', 'quote', evidence, expected);
+    if (!signed.ok) return signed;
+    const { pcrSelect, pcrDigest } = signed.value.attested;
+    const [selected, ...more] = pcrSelect;
     if (more.length > 0 || selected?.bank !== expected.selection.bank || !sameIndices(selected.indices, indices))
-      return fail('quote-selection', `quotes ${describe(attested.value.pcrSelect)}`);
-    const pcrs = valuesOf(evidence.pcrs, expected.selection.bank, indices);
-    if (!pcrs) return fail('quote-pcr-values', `not exactly one value for each of PCR ${indices.join(', ')}`);
+      return fail('quote-selection', `quotes ${describe(pcrSelect)}`);
+    const values = Values.of(evidence.pcrs, indices, hashLength(selected.bank));
+    if (!values) return fail('quote-pcr-values', `not exactly one value for each of PCR ${indices.join(', ')}`);
     // The digest is made with the hash of the signature scheme, whatever the bank.
-    if (!equal(pcrDigestOf(crypto, attestationKey.scheme.hashAlg, [...pcrs.values()]), attested.value.pcrDigest))
+    if (!equal(crypto.hash(expected.attestationKey.scheme.hashAlg, values.joined), pcrDigest))
       return fail('quote-digest', 'the PCR values are not those that were quoted');
-    const untouched = [...pcrs].filter(([index, value]) => index < FIRMWARE_PCRS && isResetValue(value));
-    if (untouched.length > 0)
-      return fail('quote-pcr-unextended', `PCR ${untouched.map(([index]) => index).join(', ')} was never extended`);
-
-    const { resetCount, restartCount, clock, safe } = clockInfo;
-    const counters = { resetCount, restartCount, clock, firmwareVersion };
-    const behind = fallenBehind(counters, expected.previous);
-    return behind ?? ok(new VerifiedQuote(expected, pcrs, counters, safe));
+    const untouched = indices.filter((index, at) => index < FIRMWARE_PCRS && isResetValue(values.at(at)));
+    if (untouched.length > 0) return fail('quote-pcr-unextended', `PCR ${untouched.join(', ')} was never extended`);
+    const behind = fallenBehind('quote', signed.value.counters, expected.previous);
+    return behind ?? ok(new VerifiedQuote(expected, signed.value, values));
   }
 }
 
-/** Whether `signature` (a TPMT_SIGNATURE with nothing after it) is the key's over `attest`. */
-export function isSignedBy(crypto: Crypto, key: AttestationKey, attest: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length > MAX_EVIDENCE) return false;
-  const decoded = decode(TPMT_SIGNATURE, signature);
-  return decoded.ok && verifySignature(crypto, key.publicKey, key.scheme, attest, decoded.value);
+/** Values one after the other in the order of a quote, which is ascending: as they are hashed. Part 1, 17.6. */
+class Values {
+  readonly indices: readonly number[];
+  readonly joined: Uint8Array;
+  readonly #length: number;
+
+  private constructor(indices: readonly number[], joined: Uint8Array, length: number) {
+    this.indices = indices;
+    this.joined = joined;
+    this.#length = length;
+  }
+
+  /** Copies. Undefined where the claimed values are not exactly one of `length` bytes for each index. */
+  static of(claimed: readonly PcrValue[], indices: readonly number[], length: number): Values | undefined {
+    if (claimed.length !== indices.length) return undefined;
+    const joined = new Uint8Array(length * indices.length);
+    for (const [at, index] of indices.entries()) {
+      const inOrder = claimed[at];
+      const value = (inOrder?.index === index ? inOrder : claimed.find((each) => each.index === index))?.value;
+      if (value?.length !== length) return undefined;
+      joined.set(value, length * at);
+    }
+    return new Values(indices, joined, length);
+  }
+
+  at(position: number): Uint8Array {
+    return this.joined.subarray(this.#length * position, this.#length * (position + 1));
+  }
 }
 
-/** Expectations come from us: a weak one is a bug, not evidence gone wrong. */
-function requireSound({ extraData, selection }: ExpectedQuote): void {
-  if (extraData.length < MIN_EXTRA_DATA) throw new RangeError('extraData needs 16 bytes at least');
+/** Our own ascending copy. Expectations come from us: a weak one is a bug, not evidence gone wrong. */
+function soundIndices(selection: ExpectedQuote['selection']): readonly number[] {
   if (selection.indices.length === 0) throw new RangeError('a quote over no PCR proves nothing');
-  if (new Set(selection.indices).size !== selection.indices.length) throw new RangeError('a PCR is asked for twice');
-  if ((selection.bank as HashName) === 'sha1') throw new RangeError('a SHA-1 bank proves nothing');
-}
-
-function valuesOf(
-  claimed: readonly PcrValue[],
-  bank: HashName,
-  indices: readonly number[],
-): ReadonlyMap<number, Uint8Array> | undefined {
-  if (claimed.length !== indices.length) return undefined;
-  const byIndex = new Map(claimed.map(({ index, value }) => [index, copyOf(value)]));
-  const values = new Map<number, Uint8Array>();
-  for (const index of indices) {
-    const value = byIndex.get(index);
-    if (value?.length !== hashLength(bank)) return undefined;
-    values.set(index, value);
-  }
-  return values;
+  if (selection.bank === 'sha1' && !(selection as Partial<InsecureSha1Selection>).insecureSha1)
+    throw new RangeError('a SHA-1 bank proves nothing');
+  const indices = [...selection.indices];
+  if (indices.some((index, at) => at > 0 && index <= (indices[at - 1] as number))) indices.sort((a, b) => a - b);
+  if (indices.some((index, at) => index === indices[at - 1])) throw new RangeError('a PCR is asked for twice');
+  return indices;
 }
 
 function isResetValue(value: Uint8Array): boolean {
   return value.every((byte) => byte === 0) || value.every((byte) => byte === 0xff);
-}
-
-function fallenBehind(
-  now: Counters,
-  previous: Counters | undefined,
-): ReturnType<typeof fail<QuoteFault['code']>> | undefined {
-  if (!previous) return undefined;
-  if (now.resetCount < previous.resetCount)
-    return fail('quote-reset-count', `resetCount is ${now.resetCount}, was ${previous.resetCount}`);
-  if (now.resetCount > previous.resetCount) return undefined;
-  if (now.restartCount < previous.restartCount)
-    return fail('quote-restart-count', `restartCount is ${now.restartCount}, was ${previous.restartCount}`);
-  if (now.restartCount > previous.restartCount) return undefined;
-  if (now.clock < previous.clock) return fail('quote-clock', `clock is ${now.clock}, was ${previous.clock}`);
-  return undefined;
 }
 
 function sameIndices(a: readonly number[], b: readonly number[]): boolean {

@@ -1,9 +1,22 @@
+import { constants, createPrivateKey, sign } from 'node:crypto';
 import { concat } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
+import type { KeySpec, PrivateKey, PublicKey } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
-import { AK_ECC_P256, publicArea, TPM2B_PUBLIC, type TpmsAttest, TPMS_ATTEST, TPMT_SIGNATURE } from '@sekimori/tpm2';
-import { AttestationKey } from '../src/index.ts';
+import {
+  AK_ECC_P256,
+  AK_RSA_2048,
+  publicArea,
+  type SigningScheme,
+  TPM2B_PUBLIC,
+  type TpmsAttest,
+  TPMS_ATTEST,
+  type TpmtPublic,
+  type TpmtSignature,
+  TPMT_SIGNATURE,
+} from '@sekimori/tpm2';
+import { AttestationKey, type AttestationKeyPolicy } from '../src/index.ts';
 
 /** A key that claims to be an attestation key and signs anything: what a broken TPM or a stolen key could do. */
 export interface Forger {
@@ -11,19 +24,54 @@ export interface Forger {
   sign(attest: TpmsAttest | Uint8Array): Promise<{ readonly attest: Uint8Array; readonly signature: Uint8Array }>;
 }
 
-export async function forger(): Promise<Forger> {
-  const pair = await crypto.generateKey({ type: 'ec', curve: 'P-256' });
-  if (pair.publicKey.type !== 'ec') throw new Error('an EC key was asked for');
-  const { x, y } = pair.publicKey;
-  const area = publicArea({ ...AK_ECC_P256.value, unique: { is: 'ecc', value: { x, y } } });
+export interface ForgedKey {
+  readonly key: KeySpec;
+  readonly scheme: SigningScheme;
+  /** Of RSAPSS; by default as long as the hash, which is what TPMs make in FIPS mode. */
+  readonly saltLength?: number;
+}
+const P256: ForgedKey = { key: { type: 'ec', curve: 'P-256' }, scheme: { scheme: 'ecdsa', hashAlg: 'sha256' } };
+
+export async function forger(kind = P256, policy: AttestationKeyPolicy = {}): Promise<Forger> {
+  const pair = await crypto.generateKey(kind.key);
+  const area = publicArea(areaOf(pair.publicKey, kind.scheme));
   return {
-    key: expectOk(AttestationKey.enrol(crypto, encode(TPM2B_PUBLIC, area))),
+    key: expectOk(AttestationKey.enrol(crypto, encode(TPM2B_PUBLIC, area), undefined, policy)),
     sign: async (content) => {
       const attest = content instanceof Uint8Array ? content : encode(TPMS_ATTEST, content);
-      const raw = await pair.sign('ecdsa-sha256', attest);
-      const [signatureR, signatureS] = [raw.subarray(0, 32), raw.subarray(32)];
-      return { attest, signature: encode(TPMT_SIGNATURE, { sigAlg: 'ecdsa', hash: 'sha256', signatureR, signatureS }) };
+      return { attest, signature: encode(TPMT_SIGNATURE, await signatureOf(pair, kind, attest)) };
     },
+  };
+}
+
+export function areaOf(key: PublicKey, { scheme, hashAlg }: SigningScheme): TpmtPublic {
+  if (key.type === 'rsa') {
+    if (scheme === 'ecdsa' || AK_RSA_2048.value.parameters.is !== 'rsa') throw new Error('an RSA scheme is needed');
+    const parameters = { ...AK_RSA_2048.value.parameters.value, scheme: { scheme, hashAlg }, keyBits: key.bits };
+    const unique = { is: 'rsa', value: key.modulus } as const;
+    return { ...AK_RSA_2048.value, parameters: { is: 'rsa', value: parameters }, unique };
+  }
+  if (scheme !== 'ecdsa' || AK_ECC_P256.value.parameters.is !== 'ecc') throw new Error('an EC scheme is needed');
+  const parameters = { ...AK_ECC_P256.value.parameters.value, scheme: { scheme, hashAlg }, curveID: key.curve };
+  const unique = { is: 'ecc', value: { x: key.x, y: key.y } } as const;
+  return { ...AK_ECC_P256.value, parameters: { is: 'ecc', value: parameters }, unique };
+}
+
+async function signatureOf(pair: PrivateKey, kind: ForgedKey, data: Uint8Array): Promise<TpmtSignature> {
+  const { scheme, hashAlg: hash } = kind.scheme;
+  if (scheme === 'ecdsa') {
+    const raw = await pair.sign(`ecdsa-${hash}`, data);
+    const half = raw.length / 2;
+    return { sigAlg: scheme, hash, signatureR: raw.subarray(0, half), signatureS: raw.subarray(half) };
+  }
+  if (kind.saltLength === undefined) return { sigAlg: scheme, hash, sig: await pair.sign(`${scheme}-${hash}`, data) };
+  const pkcs8 = pair.export().use((der) => Buffer.from(der));
+  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  const padding = constants.RSA_PKCS1_PSS_PADDING;
+  return {
+    sigAlg: scheme,
+    hash,
+    sig: Uint8Array.from(sign(hash, data, { key, padding, saltLength: kind.saltLength })),
   };
 }
 
