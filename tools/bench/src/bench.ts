@@ -1,10 +1,13 @@
 import type { Case } from './case.ts';
 import { type Effort, type Measurement, measure } from './measure.ts';
 import { attestInMemory, attestInSqlite, rollCase } from './service-cases.ts';
-import { quoteCase, replayCase } from './verify-cases.ts';
+import { decodeCase, quoteCase, quoteEcCase, quoteRsaCase, replayCase } from './verify-cases.ts';
 
 const CASES: readonly (() => Case | Promise<Case>)[] = [
   quoteCase,
+  quoteRsaCase,
+  quoteEcCase,
+  decodeCase,
   replayCase,
   attestInMemory,
   attestInSqlite,
