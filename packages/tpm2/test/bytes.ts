@@ -19,3 +19,19 @@ export function* damaged(bytes: Uint8Array): Generator<Uint8Array> {
   yield Uint8Array.of(...bytes, 0);
   yield Uint8Array.of(0, ...bytes);
 }
+
+const SIZES = [0xff, 0xffff, 0xffffffff];
+
+/** As `damaged`, and at each place a declared size, or what would be one, as large as 1, 2 and 4 bytes can say. */
+export function* hostile(bytes: Uint8Array): Generator<Uint8Array> {
+  yield* damaged(bytes);
+  for (const [index, size] of SIZES.entries())
+    for (let at = 0; at + 2 ** index <= bytes.length; at++) {
+      const changed = Uint8Array.from(bytes);
+      const view = new DataView(changed.buffer, at);
+      if (index === 0) view.setUint8(0, size);
+      else if (index === 1) view.setUint16(0, size);
+      else view.setUint32(0, size);
+      yield changed;
+    }
+}

@@ -1,90 +1,143 @@
-import { type Codec, decode, encode } from '@sekimori/codec';
+import { type Codec, decode, encode, list, struct, u32 } from '@sekimori/codec';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
 import {
-  AK_ECC_P256,
   COMMANDS,
+  type CommandName,
   decodeCommand,
   decodeResponse,
-  EK_ECC_P384,
-  EK_RSA_2048,
   encodeCommand,
   encodeResponse,
   explainResponseCode,
-  TPM2B_ID_OBJECT,
-  TPM2B_PUBLIC,
   TPMA_SESSION,
-  TPMS_ATTEST,
-  TPMS_NV_PUBLIC,
-  TPMT_SIGNATURE,
 } from '../src/index.ts';
-import { damaged, hex } from './bytes.ts';
+import { allocatedBy } from './allocation.ts';
+import { hex, hostile } from './bytes.ts';
+import { CODECS, COMMAND_NAMES, comesBack, parametersCodec } from './codecs.ts';
+import { parametersOf, samplesOf } from './samples.ts';
 
-const ATTEST = (type: string, attested: string) =>
-  `ff544347 ${type} 0022 000b${'97'.repeat(32)} 0004 6e6f6e63 0000000000000352 00000003 00000000 00 2019102300163636 ${attested}`;
-const NAME = `0022000b${'11'.repeat(32)}`;
+const PARTS = ['request', 'response'] as const;
 
-/** Each with good bytes; `tail` where a structure ends in bytes of any length, so that some damage is another good value. */
-const samples: readonly (readonly [string, Codec<unknown>, Uint8Array])[] = [
-  ['quote', TPMS_ATTEST, hex(ATTEST('8018', `00000001 000b 03 810001 0020 ${'ae'.repeat(32)}`))],
-  ['certification', TPMS_ATTEST, hex(ATTEST('8017', NAME + NAME))],
-  ['creation', TPMS_ATTEST, hex(ATTEST('801a', `${NAME}0000`))],
-  ['time', TPMS_ATTEST, hex(ATTEST('8019', `${'00'.repeat(24)}01 0000000000000001`))],
-  ['NV certification', TPMS_ATTEST, hex(ATTEST('8014', `${NAME} 0000 0002 aabb`))],
-  ['NV digest', TPMS_ATTEST, hex(ATTEST('801c', `${NAME} 0000`))],
-  ['command audit', TPMS_ATTEST, hex(ATTEST('8015', '0000000000000001 000b 0000 0000'))],
-  ['session audit', TPMS_ATTEST, hex(ATTEST('8016', '01 0000'))],
-  ['RSA public area', TPM2B_PUBLIC, encode(TPM2B_PUBLIC, EK_RSA_2048)],
-  ['EC public area', TPM2B_PUBLIC, encode(TPM2B_PUBLIC, EK_ECC_P384)],
-  ['EC signing key', TPM2B_PUBLIC, encode(TPM2B_PUBLIC, AK_ECC_P256)],
-  ['keyed hash', TPM2B_PUBLIC, hex('0014 0008 000b 00000012 0000 0005 000b 0004 01020304')],
-  ['keyed hash with XOR', TPM2B_PUBLIC, hex('0014 0008 000b 00000012 0000 000a 000b 0020 000b 0000')],
-  ['symmetric key', TPM2B_PUBLIC, hex('0014 0025 000b 00000012 0000 0006 0080 0043 0002 0102')],
-  ['ECDSA signature', TPMT_SIGNATURE, hex(`0018 000b 0020 ${'11'.repeat(32)} 0020 ${'22'.repeat(32)}`)],
-  ['RSA signature', TPMT_SIGNATURE, hex('0014 000b 0004 01020304')],
-  ['NV public area', TPMS_NV_PUBLIC, hex('01c00002 000b 62072001 0000 0400')],
-  ['credential', TPM2B_ID_OBJECT, hex(`0026 0020 ${'11'.repeat(32)} 22334455`)],
-];
-
-describe.each(samples)('%s', (_, codec, good) => {
-  it('comes back as it was', () => {
-    expect(encode(codec, expectOk(decode(codec, good)))).toEqual(good);
-  });
-  it('is a value or a fault, whatever happens to its bytes, and every value comes back as it was', () => {
-    for (const bytes of damaged(good)) {
-      const decoded = decode(codec, bytes);
-      if (decoded.ok) expect(encode(codec, decoded.value)).toEqual(bytes);
-      else expect(['malformed', 'trailing-bytes']).toContain(decoded.fault.code);
-    }
-    for (let length = 0; length < good.length; length++) expect(decode(codec, good.subarray(0, length)).ok).toBe(false);
-    expect(decode(codec, Uint8Array.of(...good, 0)).ok).toBe(false);
+describe('samples', () => {
+  it('are there for every structure; else add them to samples.ts', () =>
+    expect([...CODECS.keys()].filter((name) => samplesOf(name).length === 0)).toEqual([]));
+  it('are there for the parameters of every command; else add them to samples.ts', () => {
+    const missing = COMMAND_NAMES.flatMap((command) =>
+      PARTS.filter((part) => !hasNoParameters(command, part) && !parametersOf(command, part)).map(
+        (part) => `${command} ${part}`,
+      ),
+    );
+    expect(missing).toEqual([]);
   });
 });
 
-describe('frames', () => {
-  const auth = { nonce: hex('0102'), sessionAttributes: TPMA_SESSION.of('continueSession'), hmac: hex('03') };
-  it('of commands are values or faults', () => {
-    const good = encodeCommand({
-      name: 'Quote',
-      handles: [0x80000000],
-      authorizations: [{ ...auth, sessionHandle: 0x02000000 }],
-      parameters: hex('0000 0010 00000000'),
-    });
-    for (const bytes of damaged(good)) expect(typeof decodeCommand(bytes).ok).toBe('boolean');
+/** Bytes that are this structure, and every way to spoil them. */
+const structures = [...CODECS].flatMap(([name, codec]) =>
+  samplesOf(name).map((good, index) => ({ name, number: index + 1, codec, good })),
+);
+const parameters = COMMAND_NAMES.flatMap((command) =>
+  PARTS.map((part) => {
+    const good = parametersOf(command, part) ?? new Uint8Array();
+    return { name: `${command} ${part}`, number: 1, codec: parametersCodec(command, part), good };
+  }),
+);
+
+/** These end in as many bytes as there are, so that a shorter one is another good value. */
+const OPEN_ENDED = ['TPMS_ID_OBJECT'];
+
+describe.each([...structures, ...parameters])('$name, sample $number', ({ name, codec, good }) => {
+  it('comes back as it was', () => expect(comesBack(name, codec, good)).toBe('the same bytes'));
+  it('is a value that comes back or a fault, whatever happens to its bytes', () => {
+    for (const bytes of hostile(good)) comesBack(name, codec, bytes);
   });
-  it.each(Object.keys(COMMANDS) as (keyof typeof COMMANDS)[])('of %s responses are values or faults', (name) => {
-    const good = encodeResponse(name, {
-      responseCode: 0,
-      ...(COMMANDS[name].returnsHandle ? { handle: 0x80000000 } : {}),
-      authorizations: [auth],
-      parameters: hex('0004 01020304'),
-    });
-    expect(decodeResponse(name, 1, good).ok).toBe(true);
-    for (const bytes of damaged(good)) {
-      const decoded = decodeResponse(name, 1, bytes);
-      if (!decoded.ok) continue;
-      expect(typeof decode(COMMANDS[name].response as Codec<unknown>, decoded.value.parameters).ok).toBe('boolean');
-      expect(explainResponseCode(decoded.value.responseCode).name).toBeTruthy();
-    }
+  it('is a fault when it is cut short or something follows', () => {
+    const longer = decode(codec, Uint8Array.of(...good, 0));
+    if (OPEN_ENDED.includes(name)) return expect(longer.ok).toBe(true);
+    expect(longer).toMatchObject({ ok: false });
+    for (let length = 0; length < good.length; length++)
+      expect(decode(codec, good.subarray(0, length))).toMatchObject({ ok: false, fault: { code: 'malformed' } });
   });
 });
+
+describe.each(COMMAND_NAMES)('frames of %s', (name) => {
+  const commands = [0, COMMANDS[name].authorized].map((sessions) => commandFrame(name, sessions));
+  const responses = [0, 1].map((sessions) => ({ sessions, bytes: responseFrame(name, sessions) }));
+
+  it('are read as they were written', () => {
+    for (const frame of commands) expect(expectOk(decodeCommand(frame))).toMatchObject({ name });
+    for (const { sessions, bytes } of responses) expect(decodeResponse(name, sessions, bytes).ok).toBe(true);
+  });
+  it('are values or faults, whatever happens to their bytes', () => {
+    for (const frame of commands) for (const bytes of hostile(frame)) readCommand(bytes);
+    for (const { sessions, bytes } of responses) for (const each of hostile(bytes)) readResponse(name, sessions, each);
+  });
+});
+
+/**
+ * What a decoder may allocate, whatever the bytes say: so much, and so much for each byte that is there. A value in memory is
+ * larger than on the wire, a fault has a text and a place. A list of 0xffff items, or a buffer of as many bytes, would be far above.
+ */
+const FIXED = 16 << 10;
+const PER_BYTE = 128;
+const bound = (bytes: Uint8Array) => FIXED + PER_BYTE * bytes.length;
+
+describe('allocation is bounded by the input', () => {
+  it('measures what it says', () => {
+    const bytes = hex('00100000');
+    const believed: Codec<unknown> = { name: 'believed', read: (r) => new Uint8Array(r.u32()), write: () => {} };
+    expect(allocatedBy(() => decode(believed, bytes), 0)).toBeGreaterThanOrEqual(1 << 20);
+    // Items without bytes cost nothing on the wire: only a bound of their number holds them.
+    const nothings = list(u32, 1 << 20, struct('nothing'));
+    expect(allocatedBy(() => decode(nothings, bytes), 0)).toBeGreaterThan(bound(bytes));
+    expect(allocatedBy(() => decode(u32, bytes), 0)).toBeLessThan(FIXED);
+  });
+  it.each([...structures, ...parameters])('$name, sample $number', ({ codec, good }) => {
+    for (const bytes of hostile(good))
+      expect(allocatedBy(() => decode(codec, bytes), bound(bytes))).toBeLessThanOrEqual(bound(bytes));
+  });
+  it.each(COMMAND_NAMES)('frames of %s', (name) => {
+    const [command, response] = [commandFrame(name, COMMANDS[name].authorized), responseFrame(name, 1)];
+    for (const bytes of hostile(command))
+      expect(allocatedBy(() => readCommand(bytes), bound(bytes))).toBeLessThanOrEqual(bound(bytes));
+    for (const bytes of hostile(response))
+      expect(allocatedBy(() => readResponse(name, 1, bytes), bound(bytes))).toBeLessThanOrEqual(bound(bytes));
+  });
+});
+
+const AUTHORIZATION = { nonce: hex('0102'), sessionAttributes: TPMA_SESSION.of('continueSession'), hmac: hex('03') };
+
+function commandFrame(name: CommandName, sessions: number): Uint8Array {
+  return encodeCommand({
+    name,
+    handles: COMMANDS[name].handles.map(() => 0x80000000),
+    authorizations: Array.from({ length: sessions }, () => ({ ...AUTHORIZATION, sessionHandle: 0x02000000 })),
+    parameters: parametersOf(name, 'request') ?? new Uint8Array(),
+  });
+}
+
+function responseFrame(name: CommandName, sessions: number): Uint8Array {
+  return encodeResponse(name, {
+    responseCode: 0,
+    ...(COMMANDS[name].returnsHandle ? { handle: 0x80000000 } : {}),
+    authorizations: Array.from({ length: sessions }, () => AUTHORIZATION),
+    parameters: parametersOf(name, 'response') ?? new Uint8Array(),
+  });
+}
+
+function readCommand(bytes: Uint8Array): void {
+  const frame = decodeCommand(bytes);
+  if (frame.ok) decode(parametersCodec(frame.value.name, 'request'), frame.value.parameters);
+}
+
+function readResponse(name: CommandName, sessions: number, bytes: Uint8Array): void {
+  const frame = decodeResponse(name, sessions, bytes);
+  if (!frame.ok) return;
+  explainResponseCode(frame.value.responseCode);
+  decode(parametersCodec(name, 'response'), frame.value.parameters);
+}
+
+function hasNoParameters(command: CommandName, part: (typeof PARTS)[number]): boolean {
+  const codec = parametersCodec(command, part);
+  const none = decode(codec, new Uint8Array());
+  return none.ok && encode(codec, none.value).length === 0;
+}
