@@ -20,15 +20,15 @@ export const targets: Readonly<Record<string, (bytes: Uint8Array) => string>> = 
       [
         comesBack(`${name} request`, parametersCodec(name, 'request'), bytes),
         comesBack(`${name} response`, parametersCodec(name, 'response'), bytes),
-        command(bytes),
-        response(name, 0, bytes),
-        response(name, 1, bytes),
+        commandFrame(bytes),
+        responseFrame(name, 0, bytes),
+        responseFrame(name, 1, bytes),
       ].join('; '),
   ]),
 );
 
-export function seeds(command?: string): readonly Uint8Array[] {
-  const name = command as CommandName;
+export function seeds(key?: string): readonly Uint8Array[] {
+  const name = key as CommandName;
   const [request, response] = [parametersOf(name, 'request'), parametersOf(name, 'response')];
   const { authorized, handles, returnsHandle } = COMMANDS[name];
   const authorization = {
@@ -58,7 +58,7 @@ export function seeds(command?: string): readonly Uint8Array[] {
 }
 
 /** Whatever frame it is, also one of another command. */
-function command(bytes: Uint8Array): string {
+function commandFrame(bytes: Uint8Array): string {
   const frame = decodeCommand(bytes);
   if (!frame.ok) return frame.fault.code;
   if (Buffer.compare(encodeCommand(frame.value), bytes) !== 0) throw new Error('a command came back as other bytes');
@@ -66,7 +66,7 @@ function command(bytes: Uint8Array): string {
   return `${name} ${comesBack(`${name} request`, parametersCodec(name, 'request'), parameters)}`;
 }
 
-function response(name: CommandName, sessions: number, bytes: Uint8Array): string {
+function responseFrame(name: CommandName, sessions: number, bytes: Uint8Array): string {
   const frame = decodeResponse(name, sessions, bytes);
   if (!frame.ok) return `${frame.fault.code} ${frame.fault.cause?.at?.replace(/@\d+$/, '')}`;
   const { responseCode, parameters } = frame.value;
