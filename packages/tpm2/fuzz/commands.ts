@@ -70,7 +70,7 @@ function responseFrame(name: CommandName, sessions: number, bytes: Uint8Array): 
   const frame = decodeResponse(name, sessions, bytes);
   if (!frame.ok) return `${frame.fault.code} ${frame.fault.cause?.at?.replace(/@\d+$/, '')}`;
   const { responseCode, parameters } = frame.value;
-  if (responseCode !== 0) return explainResponseCode(responseCode).name;
+  if (responseCode !== 0) return explainResponseCode(responseCode).kind;
   if (Buffer.compare(encodeResponse(name, frame.value), bytes) !== 0)
     throw new Error('a response came back as other bytes');
   decode(parametersCodec(name, 'response'), parameters);
