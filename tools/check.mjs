@@ -10,6 +10,7 @@ const steps = [
   ['boundaries', 'node', ['tools/boundaries/check.mjs']],
   ['types and build', 'nx', ['run-many', '-t', 'build', 'typecheck', '--output-style=static']],
   ['unused code', 'knip', []],
+  ['documented symbols', 'node', ['--conditions=@sekimori/source', 'tools/docs/src/main.ts']],
   ['OpenAPI', 'node', ['--conditions=@sekimori/source', 'tools/openapi/src/main.ts', '--check']],
 ];
 const only = process.argv.slice(2);

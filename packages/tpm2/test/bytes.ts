@@ -8,7 +8,7 @@ export function hex(text: string): Uint8Array {
 }
 
 /** Every truncation, every byte flipped three ways, one byte added at either end. */
-export function* damaged(bytes: Uint8Array): Generator<Uint8Array> {
+function* damaged(bytes: Uint8Array): Generator<Uint8Array> {
   for (let length = 0; length < bytes.length; length++) yield bytes.slice(0, length);
   for (let at = 0; at < bytes.length; at++)
     for (const flip of [0x01, 0x80, 0xff]) {

@@ -7,7 +7,7 @@ import type { Effort, Failure, Limits, Outcome } from './loop.ts';
 import { type Answer, NOTE_HEADER, type Request } from './messages.ts';
 import type { Target } from './target.ts';
 
-const PROGRAM = fileURLToPath(new URL('lane-process.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./lane-process.ts', import.meta.url));
 const MAX_RESIDENT_BYTES = 2 ** 31;
 /** A process that is at one input for long, and has grown so much since it began with it, is short of memory. */
 const SUSPECT_BYTES = 2 ** 27;

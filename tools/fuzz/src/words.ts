@@ -8,6 +8,14 @@ const LONGEST = 40;
  * when it is among what inputs are made of. Numbers come in both byte orders.
  */
 export function wordsOf(folder: string): readonly Uint8Array[] {
+  const words = known.get(folder) ?? wordsIn(folder);
+  known.set(folder, words);
+  return words;
+}
+
+const known = new Map<string, readonly Uint8Array[]>();
+
+function wordsIn(folder: string): readonly Uint8Array[] {
   const words = new Map<string, Uint8Array>();
   const add = (bytes: Uint8Array) => words.set(Buffer.from(bytes).toString('hex'), bytes);
   const source = globSync('src/**/*.ts', { cwd: folder })
