@@ -1,19 +1,19 @@
 import { concat, utf8 } from '@sekimori/bytes';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
-import fuzzKeys from '../fuzz/keys.ts';
+import fuzzProviders from '../fuzz/providers.ts';
 import fuzzSignature from '../fuzz/signature.ts';
 import { ECDH, WYCHEPROOF_RSA } from '../src/contract/published.ts';
 import { rsaPkcs8Of } from '../src/contract/raw-rsa.ts';
 import { nodeCrypto } from '../src/node/index.ts';
 
 describe('the fuzz targets', () => {
-  it('keys: hold for our keys, cut and spliced', async () => {
+  it('providers: hold for our keys, cut and spliced', async () => {
     const ec = await nodeCrypto.generateKey({ type: 'ec', curve: 'P-384' });
     const rsa = expectOk(nodeCrypto.privateKey(rsaPkcs8Of()));
     const seeds = [ec, rsa].flatMap((key) => [key.publicKey.spki, key.export().use((lent) => Uint8Array.from(lent))]);
     for (const bytes of [...seeds, new Uint8Array(0), utf8('-----BEGIN PRIVATE KEY-----')])
-      holdsAround(fuzzKeys, bytes);
+      holdsAround(fuzzProviders, bytes);
   });
   it('signature: holds for signatures, cut and spliced', () => {
     const { rsassaSha256, rsapssSha256 } = WYCHEPROOF_RSA;

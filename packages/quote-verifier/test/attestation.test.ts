@@ -129,8 +129,7 @@ describe('VerifiedAttestation', () => {
     {
       is: 'time',
       value: {
-        time: 5n,
-        clockInfo: { clock: 1000n, resetCount: 7, restartCount: 1, safe: true },
+        time: { time: 5n, clockInfo: { clock: 1000n, resetCount: 7, restartCount: 1, safe: true } },
         firmwareVersion: 0x2019n,
       },
     },

@@ -58,7 +58,8 @@ export function duplicateTo(
 }
 
 /**
- * The secret half of an object that was duplicated to `parent`, for whoever holds that key. `duplicate-malformed`: not such an object, or the
+ * The secret half of an object that was duplicated to `parent`, for whoever holds that key. `not-a-storage-key`: that is no restricted
+ * decryption key with AES-CFB; `duplicate-malformed`: not such an object, or the
  * seed does not open; `duplicate-integrity`: made for another parent or public area, or changed.
  */
 export async function openDuplicate(

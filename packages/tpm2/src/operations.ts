@@ -104,7 +104,10 @@ export async function extendPcr(tpm: Tpm, index: number, bank: HashName, digest:
   return extended.ok ? ok(undefined) : extended;
 }
 
-/** TPM2_NV_ReadPublic: an NV index with its Name, computed from what the TPM says of it. The Name changes with the first writing. */
+/**
+ * TPM2_NV_ReadPublic: an NV index with its Name, computed from what the TPM says of it. The Name changes with the first writing. `tpm-error`:
+ * there is no such index. Part 3, 31.6.
+ */
 export async function nvEntity(tpm: Tpm, nvIndex: number): Promise<TpmResult<Entity>> {
   const read = await tpm.run('NV_ReadPublic', { handles: { nvIndex }, parameters: {} });
   if (!read.ok) return read;

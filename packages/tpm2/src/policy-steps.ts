@@ -14,10 +14,11 @@ import type { TpmtSignature } from './signature.ts';
 
 // A policy, written down once: its digest is computed from it without a TPM, and a session is led through it. Part 1, 19.7.
 
-/** One command of a policy. `before`: the digest that the steps before it have reached. */
+/** One command of a policy. `before`: the digest that the steps before it have reached. Part 1, 19.7. */
 export interface PolicyStep {
   readonly name: CommandName;
   extend(before: PolicyDigest): PolicyDigest;
+  /** `tpm-error`: the TPM refuses it, since it does not hold. */
   run(tpm: Tpm, session: Session, before: PolicyDigest): Promise<TpmResult<void>>;
 }
 
@@ -26,7 +27,7 @@ export function policyDigestOf(crypto: Crypto, hash: HashName, steps: readonly P
   return through(PolicyDigest.start(crypto, hash), steps).digest;
 }
 
-/** Runs the steps in a fresh policy session. The first refusal of the TPM ends it. */
+/** Runs the steps in a fresh policy session. `tpm-error`: the first refusal of the TPM ends it. Part 3, 23. */
 export async function satisfyPolicy(
   tpm: Tpm,
   session: Session,
