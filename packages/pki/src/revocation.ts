@@ -147,7 +147,7 @@ export function checkRevocation(
     for (const candidate of [...above, ...others]) {
       if (!mayHaveIssued(candidate, crl)) continue;
       const isAbove = includes(above, candidate);
-      const refusal = refusalOf(candidate, isAbove, judged);
+      const refusal = refusalOf(candidate, isAbove);
       if (refusal !== undefined) {
         refused = fail('crl-issuer', refusal);
         continue;
@@ -167,8 +167,7 @@ export function checkRevocation(
   }
 
   /** Why this one's CRLs do not count, whatever they are; undefined: they may. */
-  function refusalOf(signer: Certificate, isAbove: boolean, { certificate, barred }: Judged): string | undefined {
-    if (includes(barred, signer)) return `'${nameOf(signer)}' has no say on '${nameOf(certificate)}'`;
+  function refusalOf(signer: Certificate, isAbove: boolean): string | undefined {
     const { keyUsage } = signer.extensions;
     // a CA of the path may sign CRLs unless it says otherwise; anybody else needs the word of its issuer
     if (keyUsage ? !keyUsage.has('cRLSign') : !isAbove) return `'${nameOf(signer)}' may not sign CRLs`;

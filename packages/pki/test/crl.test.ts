@@ -180,8 +180,19 @@ describe('refused CRLs', () => {
   });
 
   it('crl-malformed: a certificate, nothing, more than 8 MiB', () => {
-    for (const bytes of [ca.certificate.der, new Uint8Array(0), new Uint8Array(MAX_CRL_BYTES + 1)])
+    for (const bytes of [ca.certificate.der, new Uint8Array(0)])
       expect(parseCrl(bytes)).toMatchObject({ ok: false, fault: { code: 'crl-malformed' } });
+    expect(parseCrl(new Uint8Array(MAX_CRL_BYTES + 1))).toMatchObject({
+      fault: { code: 'crl-malformed', detail: expect.stringMatching(/at most/) },
+    });
+  });
+
+  it('crl-malformed: a signed algorithm that is not the outer one', async () => {
+    const bytes = Uint8Array.from(await write());
+    const oid = der.oid('1.2.840.10045.4.3.2');
+    const outer = bytes.findLastIndex((_, i) => oid.every((byte, j) => bytes[i + j] === byte));
+    bytes[outer + oid.length - 1] = 3;
+    expect(parseCrl(bytes)).toMatchObject({ fault: { code: 'crl-malformed', at: 'tbsCertList.signature' } });
   });
 });
 

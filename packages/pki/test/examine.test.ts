@@ -20,7 +20,7 @@ import {
 import { counted } from './support/crypto.ts';
 import { makeCrl } from './support/crls.ts';
 import { attribute, IDENTITY, sanOf } from './support/endorsement.ts';
-import { changed, day, type Made, make, signingKey } from './support/keys.ts';
+import { changed, day, flawedModulus, type Made, make, signingKey } from './support/keys.ts';
 
 const at = day('2027-01-01');
 const SAN = sanOf(der.sequence(...IDENTITY.map((part) => der.set(part))));
@@ -159,13 +159,7 @@ describe('the examination of an EK certificate', () => {
 
   it('ek-certificate-weak-key: also the key of an issuer, with its place', async () => {
     const { crypto } = counted();
-    // the fingerprint sees the modulus alone: one that is 1 modulo every small prime
-    const smooth = Array.from({ length: 38 }, (_, n) => PRIMES[n] as bigint).reduce(
-      (product, prime) => product * prime,
-      1n,
-    );
-    const hex = (((1n << 2047n) / smooth) * smooth + smooth + 1n).toString(16);
-    const modulus = Uint8Array.from(hex.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+    const modulus = flawedModulus();
     const weak = crypto.publicKey({ type: 'rsa', modulus, exponent: 65537 });
     const publicKey = weak.ok ? weak.value : rsa.publicKey;
     const issuer = await make({ name: 'weak CA', issuer: root, key: { ...rsa, publicKey } });
@@ -438,7 +432,3 @@ describe('bytes of strangers', () => {
     expect(read).toBeGreaterThan(100);
   });
 });
-
-const PRIMES = Array.from({ length: 168 }, (_, n) => n)
-  .filter((n) => n > 2 && Array.from({ length: n - 2 }, (_, i) => i + 2).every((d) => n % d !== 0))
-  .map(BigInt);

@@ -226,6 +226,20 @@ describe('what is not decided', () => {
     expect(leafSays([await part('http://crl.example/1')])).toEqual(['revocation-unknown crl-scope']);
   });
 
+  it('crl-scope: a distribution point that asks for an indirect CRL is not served by another', async () => {
+    const address = 'http://crl.example/1';
+    const crlIssuer = middle.certificate.subject.der;
+    const asking = await make({
+      name: 'asking',
+      issuer: middle,
+      extensions: [distributionPoint({ address, crlIssuer })],
+    });
+    const part = (indirect: boolean) =>
+      crlOf(middle, { extensions: [issuingDistributionPoint({ address, indirect })] });
+    expect(leafSays([await part(false)], {}, [asking, middle, root])).toEqual(['revocation-unknown crl-scope']);
+    expect(leafSays([await part(true)], {}, [asking, middle, root])).toEqual([]);
+  });
+
   it('CRLs for some reasons decide together only', async () => {
     const some = (...bits: [number, number]) =>
       crlOf(middle, { extensions: [issuingDistributionPoint({ reasons: Uint8Array.of(7, ...bits) })] });
@@ -428,18 +442,55 @@ describe('bounds', () => {
     const stranger = await make({ name: 'stranger', extensions: SIGNS_CRLS });
     const crlIssuer = writeName({ CN: 'many' });
     const ek = await make({ name: 'ek', issuer: middle, extensions: [distributionPoint({ crlIssuer })] });
-    const signers = await Promise.all(
-      Array.from({ length: 12 }, () => make({ name: 'many', issuer: stranger, extensions: CRL_SIGNER })),
+    const scope = issuingDistributionPoint({ indirect: true });
+    const made = await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => {
+        const id = Uint8Array.of(n);
+        const extensions = [...CRL_SIGNER, subjectKeyIdentifier(id)];
+        const signer = await make({ name: 'many', issuer: stranger, extensions });
+        return { signer, crl: await crlOf(signer, { extensions: [scope, authorityKeyIdentifier(id)] }) };
+      }),
     );
-    const scope = [issuingDistributionPoint({ indirect: true })];
-    const crls = await Promise.all(signers.map((signer) => crlOf(signer, { extensions: scope })));
     const { crypto, verified } = counted();
-    const issuers = [...signers.map(({ certificate }) => certificate), stranger.certificate];
+    const issuers = [...made.map(({ signer }) => signer.certificate), stranger.certificate];
     const chain = [ek, middle, root].map(({ certificate }) => certificate);
+    const crls = made.map(({ crl }) => crl);
     const findings = checkRevocation(crypto, chain, { crls, issuers, intermediates: [], at });
     expect(findings[0]).toMatchObject({ code: 'revocation-unknown', certificate: ek.certificate });
-    // 16 of CRLs, and at most a path's 8 for each of the 4
-    expect(verified()).toBeLessThanOrEqual(16 + 4 * 8);
+    // each of 12 CRLs is signed by its issuer, and 4 of these by the stranger
+    expect(verified()).toBe(16);
+  });
+
+  it('asks CRL issuers about CRL issuers twice', async () => {
+    const named = (n: number) => distributionPoint({ crlIssuer: writeName({ CN: `signer ${n}` }) });
+    const signers = await Promise.all(
+      [0, 1, 2, 3].map((n) => make({ name: `signer ${n}`, issuer: root, extensions: [...CRL_SIGNER, named(n + 1)] })),
+    );
+    const scope = { extensions: [issuingDistributionPoint({ indirect: true })] };
+    const crls = await Promise.all(signers.map((signer) => crlOf(signer, scope)));
+    const ek = await make({ name: 'ek', issuer: root, extensions: [named(0)] });
+    const issuers = signers.map(({ certificate }) => certificate);
+    // what is known of the third one's certificate would be on the word of a fourth
+    expect(check(crls, { issuers }, [ek, root])).toMatchObject([
+      { code: 'revocation-unknown', certificate: issuers[1], cause: { code: 'crl-too-many' } },
+    ]);
+  });
+
+  it('tries no signature with an RSA key over 4096 bits', async () => {
+    const modulus = Uint8Array.from({ length: 520 }, (_, i) => (i % 255) | 1);
+    const publicKey = expectOk(nodeCrypto.publicKey({ type: 'rsa', modulus, exponent: 65537 }));
+    const key = { ...(await signingKey()), publicKey };
+    const huge = await make({ name: 'huge', issuer: root, key, extensions: CRL_SIGNER });
+    const crlIssuer = huge.certificate.subject.der;
+    const ek = await make({ name: 'ek', issuer: root, extensions: [distributionPoint({ crlIssuer })] });
+    const crl = await crlOf(huge, { extensions: [issuingDistributionPoint({ indirect: true })] });
+    const { crypto, verified } = counted();
+    const chain = [ek.certificate, root.certificate];
+    const issuers = [huge.certificate];
+    expect(checkRevocation(crypto, chain, { crls: [crl], issuers, intermediates: [], at })).toMatchObject([
+      { code: 'revocation-unknown', cause: { code: 'crl-issuer' } },
+    ]);
+    expect(verified()).toBe(0);
   });
 
   it('checks the signature of a CRL once, for however many certificates', async () => {

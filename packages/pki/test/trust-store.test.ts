@@ -14,7 +14,7 @@ import {
   writePem,
 } from '../src/index.ts';
 import { counted } from './support/crypto.ts';
-import { day, type Made, make, signingKey } from './support/keys.ts';
+import { day, flawedModulus, type Made, make, signingKey } from './support/keys.ts';
 
 const at = day('2027-01-01');
 const pem = (...certificates: readonly Certificate[]) =>
@@ -133,24 +133,27 @@ describe('findings of a trust store', () => {
   });
 
   it('trust-not-ca: a leaf, a CA that may not sign certificates', async () => {
-    const files = [leaf, (await make({ extensions: [basicConstraints(true), keyUsage('cRLSign')] })).certificate];
+    const made = [[], [basicConstraints(true), keyUsage('cRLSign')]].map((extensions) => make({ extensions }));
+    const files = [leaf, ...(await Promise.all(made)).map(({ certificate }) => certificate)];
     const { store, findings } = filled([pem(...files), { ...from, kind: 'root' }]);
-    expect([findings, store.size]).toEqual([['trust-not-ca', 'trust-not-ca'], 0]);
+    expect([findings, store.size]).toEqual([['trust-not-ca', 'trust-not-ca', 'trust-not-ca'], 0]);
   });
 
-  it('trust-key: an unknown kind, too large, a signature algorithm that is not ours', async () => {
+  it('trust-key: an unknown kind, too large, of the flawed generator, a signature algorithm that is not ours', async () => {
     const key = await signingKey();
     const spki = der.sequence(der.sequence(der.oid('1.3.101.112')), der.bitString(new Uint8Array(32)));
     const unknown = await make({ key: { ...key, publicKey: { ...key.publicKey, spki } }, signedBy: key });
     const modulus = Uint8Array.from({ length: 520 }, (_, i) => (i % 255) | 1);
     const publicKey = expectOk(nodeCrypto.publicKey({ type: 'rsa', modulus, exponent: 65537 }));
     const large = await make({ key: { ...key, publicKey }, signedBy: key });
+    const flawed = expectOk(nodeCrypto.publicKey({ type: 'rsa', modulus: flawedModulus(), exponent: 65537 }));
+    const roca = await make({ key: { ...key, publicKey: flawed }, signedBy: key });
     const bytes = Uint8Array.from((await make({})).certificate.der);
     const [oid, other] = [der.oid('1.2.840.10045.4.3.2'), der.oid('1.2.840.10045.4.3.9')];
     for (let i = 0; i < bytes.length; i++) if (oid.every((byte, j) => bytes[i + j] === byte)) bytes.set(other, i);
-    const files = [unknown.certificate, large.certificate, expectOk(parseCertificate(bytes))];
+    const files = [unknown.certificate, large.certificate, roca.certificate, expectOk(parseCertificate(bytes))];
     const { store, findings } = filled([pem(...files), from]);
-    expect([findings, store.size]).toEqual([['trust-key', 'trust-key', 'trust-key'], 0]);
+    expect([findings, store.size]).toEqual([['trust-key', 'trust-key', 'trust-key', 'trust-key'], 0]);
   });
 
   it('trust-expired, where a time is given; it stays', () => {

@@ -62,6 +62,19 @@ export async function make(wanted: Wanted): Promise<Made> {
   return { certificate: expectOk(parseCertificate(bytes)), key };
 }
 
+/** A 2048-bit modulus with the fingerprint of CVE-2017-15361: it is 1 modulo each small prime, which is a power of 65537. */
+export function flawedModulus(): Uint8Array {
+  const primes = Array.from({ length: 168 }, (_, n) => n).filter(
+    (n) => n > 2 && Array.from({ length: n - 2 }, (_, i) => i + 2).every((d) => n % d !== 0),
+  );
+  const product = primes.reduce((value, prime) => value * BigInt(prime), 1n);
+  const modulus = ((1n << 2047n) / product) * product + product + 1n;
+  // odd, as an importer asks for it
+  return Uint8Array.from((modulus % 2n === 0n ? modulus + product : modulus).toString(16).match(/../g)!, (pair) =>
+    Number.parseInt(pair, 16),
+  );
+}
+
 /** The same certificate with other elements in its tbsCertificate, signed again by its issuer's key. */
 export async function changed(
   certificate: Certificate,
