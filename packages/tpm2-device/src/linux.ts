@@ -1,13 +1,73 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { MAX_FRAME, type TpmTransport } from '@sekimori/tpm2';
 import { type Exchange, serialTransport, type TransportOptions } from './serial.ts';
+import { checkResponse } from './stream.ts';
+
+/** Why a TPM device could not be opened. The message is for people, and says what to do. */
+export class TpmDeviceError extends Error {
+  override readonly name = 'TpmDeviceError';
+  readonly reason: 'missing' | 'busy' | 'denied' | 'no-device' | 'platform' | 'other';
+
+  constructor(reason: TpmDeviceError['reason'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.reason = reason;
+  }
+}
 
 /**
  * A TPM character device of Linux. `/dev/tpmrm0` has the kernel's resource manager: objects and sessions are this file
- * descriptor's own and are gone when it closes. `/dev/tpm0` is the bare TPM, for one user at a time.
+ * descriptor's own and are gone when it closes. `/dev/tpm0` is the bare TPM, for one user at a time. Rejects with a
+ * `TpmDeviceError`. Linux lets nobody choose a locality, and has no way to cancel a command of a TPM 2.0: an aborted command closes the
+ * transport, and the descriptor once the TPM has answered.
  */
 export async function openLinuxTpm(path = '/dev/tpmrm0', options: TransportOptions = {}): Promise<TpmTransport> {
-  return serialTransport(deviceExchange(await open(path, 'r+')), options);
+  if (process.platform !== 'linux')
+    throw new TpmDeviceError('platform', `TPM devices are opened on Linux, and this is ${process.platform}`);
+  return serialTransport(deviceExchange(await openDevice(path)), options);
+}
+
+async function openDevice(path: string): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    // Without O_CREAT, and not as a terminal that would become ours.
+    file = await open(path, constants.O_RDWR | constants.O_NOCTTY);
+  } catch (error) {
+    throw deviceError(path, error as NodeJS.ErrnoException);
+  }
+  // A command written to a file would damage it.
+  if ((await file.stat()).isCharacterDevice()) return file;
+  await file.close();
+  throw new TpmDeviceError('no-device', `${path} is no device`);
+}
+
+/** What opening failed with, in words. */
+export function deviceError(path: string, error: NodeJS.ErrnoException): TpmDeviceError {
+  const whose = path.includes('tpmrm') ? "group 'tss'" : "user 'tss' alone; group 'tss' may use /dev/tpmrm0";
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ENXIO':
+    case 'ENODEV':
+      return new TpmDeviceError(
+        'missing',
+        `there is no ${path}: this machine has no TPM 2.0, or it is off in the firmware, or the kernel has no driver for it`,
+        error,
+      );
+    case 'EBUSY':
+      return new TpmDeviceError(
+        'busy',
+        `${path} is in use, and takes one program at a time: end the other one, or use /dev/tpmrm0`,
+        error,
+      );
+    case 'EACCES':
+    case 'EPERM':
+      return new TpmDeviceError('denied', `this user may not use ${path}: it is usually for ${whose}`, error);
+    case 'EISDIR':
+    case 'ENOTDIR':
+      return new TpmDeviceError('no-device', `${path} is no device`, error);
+    default:
+      return new TpmDeviceError('other', `cannot open ${path}: ${error.message}`, error);
+  }
 }
 
 /** What is used of a file: one write is one command, one read is one response. */
@@ -25,8 +85,9 @@ export function deviceExchange(device: Device): Exchange {
     // One byte more than any response may have, so that a longer one shows.
     const buffer = new Uint8Array(MAX_FRAME + 1);
     const { bytesRead } = await device.read(buffer, 0, buffer.length, null);
-    if (bytesRead > MAX_FRAME) throw new Error('the device gave more than a response');
-    return buffer.subarray(0, bytesRead);
+    const response = buffer.subarray(0, bytesRead);
+    checkResponse(response, bytesRead);
+    return response;
   }
   return {
     exchange: (command) => {

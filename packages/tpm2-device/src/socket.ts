@@ -1,19 +1,21 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { concat } from '@sekimori/bytes';
-import { MAX_FRAME, type TpmTransport } from '@sekimori/tpm2';
-import { type Exchange, serialTransport, type TransportOptions } from './serial.ts';
+import type { TpmTransport } from '@sekimori/tpm2';
+import { serialTransport, type TransportOptions } from './serial.ts';
+import { BARE, streamExchange } from './stream.ts';
 
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
-const HEADER_LENGTH = 10;
 const CONNECT_TIMEOUT_MILLIS = 10_000;
 const LISTEN_TIMEOUT_MILLIS = 10_000;
 const LISTEN_POLL_MILLIS = 10;
 
-/** A TPM behind a stream that carries bare commands and responses, as swtpm's data socket does, TCP or UNIX. */
+/**
+ * A TPM behind a stream that carries bare commands and responses, TCP or UNIX: swtpm's data socket, or a relay to a device. Nothing can
+ * be cancelled over it: with swtpm's control socket at hand, see `openSwtpm`.
+ */
 export async function openTpmSocket(address: SocketAddress, options: TransportOptions = {}): Promise<TpmTransport> {
-  return serialTransport(streamExchange(await connected(address)), options);
+  return serialTransport(streamExchange(await connected(address), BARE), options);
 }
 
 /** Connects, or rejects when that fails or takes longer than ten seconds. */
@@ -48,47 +50,4 @@ export async function untilListening(address: SocketAddress, ended: () => string
     if (waited > LISTEN_TIMEOUT_MILLIS) throw new Error('swtpm does not listen');
     await sleep(LISTEN_POLL_MILLIS);
   }
-}
-
-interface Waiting {
-  readonly resolve: (response: Uint8Array) => void;
-  readonly reject: (reason: Error) => void;
-}
-
-function streamExchange(socket: Socket): Exchange {
-  let waiting: Waiting | undefined;
-  let held: Uint8Array = new Uint8Array(0);
-
-  const fail = (reason: Error) => {
-    socket.destroy();
-    waiting?.reject(reason);
-    waiting = undefined;
-  };
-  socket.on('error', fail);
-  socket.on('close', () => fail(new Error('the TPM closed the connection')));
-  socket.on('data', (chunk: Uint8Array) => {
-    if (!waiting) return fail(new Error('the TPM spoke out of turn'));
-    held = concat(held, chunk);
-    if (held.length < HEADER_LENGTH) return;
-    const size = new DataView(held.buffer, held.byteOffset).getUint32(2);
-    if (size < HEADER_LENGTH || size > MAX_FRAME)
-      return fail(new Error(`the TPM announced a response of ${size} bytes`));
-    if (held.length > size) return fail(new Error('the TPM sent more than its response'));
-    if (held.length < size) return;
-    const { resolve } = waiting;
-    waiting = undefined;
-    const response = held;
-    held = new Uint8Array(0);
-    resolve(response);
-  });
-
-  return {
-    exchange: (command) =>
-      new Promise((resolve, reject) => {
-        if (socket.destroyed) return reject(new Error('the TPM closed the connection'));
-        waiting = { resolve, reject };
-        socket.write(command);
-      }),
-    close: async (reason) => fail(reason),
-  };
 }

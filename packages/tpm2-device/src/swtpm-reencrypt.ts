@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { equal } from '@sekimori/bytes';
 import type { Secret } from '@sekimori/crypto-core';
 import { endWithUs } from './end-with-us.ts';
-import { untilListening } from './socket.ts';
+import { type SocketAddress, untilListening } from './socket.ts';
 import { sendStateKey, stateKeyArguments } from './state-key.ts';
 import { initializeSwtpm, readSwtpmState, shutDownSwtpm, writeSwtpmState } from './swtpm-control.ts';
 
@@ -50,14 +50,14 @@ function readAll(stateDir: string, stateKey: Secret): Promise<Uint8Array> {
 async function withControl<T>(
   stateDir: string,
   stateKey: Secret,
-  work: (controlPath: string) => Promise<T>,
+  work: (control: SocketAddress) => Promise<T>,
 ): Promise<T> {
   const sockets = await mkdtemp(join(tmpdir(), 'swtpm-'));
-  const control = join(sockets, 'ctrl');
+  const control = { path: join(sockets, 'ctrl') };
   const child = spawn(
     'swtpm',
     [
-      ['socket', '--tpm2', '--tpmstate', 'dir=.,mode=0600', '--ctrl', `type=unixio,path=${control},mode=0600`],
+      ['socket', '--tpm2', '--tpmstate', 'dir=.,mode=0600', '--ctrl', `type=unixio,path=${control.path},mode=0600`],
       stateKeyArguments('swtpm', stateKey),
     ].flat(),
     { cwd: stateDir, env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
@@ -70,7 +70,7 @@ async function withControl<T>(
   );
   try {
     sendStateKey(child, stateKey);
-    await untilListening({ path: control }, () => how);
+    await untilListening(control, () => how);
     const outcome = await work(control);
     await shutDownSwtpm(control);
     await Promise.race([ended, sleep(STOP_TIMEOUT_MILLIS, undefined, { ref: false })]);

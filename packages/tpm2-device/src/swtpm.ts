@@ -10,10 +10,10 @@ import { nodeCrypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { shutdown, startup, Tpm, type TpmTransport } from '@sekimori/tpm2';
 import { endWithUs } from './end-with-us.ts';
-import type { TransportOptions } from './serial.ts';
-import { openTpmSocket, type SocketAddress, untilListening } from './socket.ts';
+import { type SocketAddress, untilListening } from './socket.ts';
 import { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
 import { initializeSwtpm, shutDownSwtpm, SwtpmStateError } from './swtpm-control.ts';
+import { type LocalityOptions, openSwtpm } from './swtpm-socket.ts';
 
 export { untilListening } from './socket.ts';
 export { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
@@ -38,9 +38,10 @@ export interface Swtpm {
   /** UNIX socket of the commands; the control socket is beside it, with `.ctrl` added, as tpm2-tss expects. */
   readonly socketPath: string | undefined;
   readonly address: SocketAddress;
+  readonly control: SocketAddress;
   readonly pid: number;
   /** A new connection. Throws while another one is open. */
-  open(options?: TransportOptions): Promise<TpmTransport>;
+  open(options?: LocalityOptions): Promise<TpmTransport>;
   /** An orderly power cycle: resetCount grows, PCRs start anew, the NULL hierarchy's keys are gone. An open connection stays. */
   reset(): Promise<void>;
   /** TPM2_Shutdown, then the end of the process. */
@@ -57,28 +58,25 @@ export async function startSwtpm(options: {
   readonly stateKey?: Secret;
   /** `tcp`: commands over a free port of the loopback. */
   readonly listen?: 'unix' | 'tcp';
+  /** `tcp`: control over a free port too. Everybody on this machine can then have the TPM's state: for tests. */
+  readonly listenForControl?: 'unix' | 'tcp';
 }): Promise<Swtpm> {
   // Not in stateDir: its path may be longer than a socket's may be.
   const socketDir = await mkdtemp(join(tmpdir(), 'swtpm-'));
   const socketPath = join(socketDir, 'data');
-  const controlPath = `${socketPath}.ctrl`;
   try {
-    if (Buffer.byteLength(controlPath) >= MAX_SOCKET_PATH) throw new Error(`too long for a socket: ${controlPath}`);
-    const port = options.listen === 'tcp' ? await freePort() : undefined;
-    const address = port === undefined ? { path: socketPath } : { host: '127.0.0.1', port };
-    const server =
-      port === undefined ? `type=unixio,path=${socketPath},mode=0600` : `type=tcp,port=${port},bindaddr=127.0.0.1`;
+    const address = await socketAddress(options.listen, socketPath);
+    const control = await socketAddress(options.listenForControl, `${socketPath}.ctrl`);
     const child = spawn(
       'swtpm',
-      ['socket', '--tpm2', '--tpmstate', `dir=${options.stateDir}`, '--server', server].concat(
-        '--ctrl',
-        `type=unixio,path=${controlPath},mode=0600`,
-        ...stateKeyArguments('swtpm', options.stateKey),
+      ['socket', '--tpm2', '--tpmstate', `dir=${options.stateDir}`].concat(
+        ['--server', optionOf(address), '--ctrl', optionOf(control)],
+        stateKeyArguments('swtpm', options.stateKey),
       ),
       { stdio: ['ignore', 'ignore', 'pipe', stateKeyPipe(options.stateKey)] },
     );
     sendStateKey(child, options.stateKey);
-    const swtpm = new RunningSwtpm(child, address, controlPath, socketDir, port === undefined ? socketPath : undefined);
+    const swtpm = new RunningSwtpm(child, address, control, socketDir);
     await swtpm.ready();
     return swtpm;
   } catch (error) {
@@ -87,34 +85,42 @@ export async function startSwtpm(options: {
   }
 }
 
+async function socketAddress(kind: 'unix' | 'tcp' | undefined, path: string): Promise<SocketAddress> {
+  if (kind === 'tcp') return { host: '127.0.0.1', port: await freePort() };
+  if (Buffer.byteLength(path) >= MAX_SOCKET_PATH) throw new Error(`too long for a socket: ${path}`);
+  return { path };
+}
+
+/** As swtpm's --server and --ctrl take it. */
+function optionOf(address: SocketAddress): string {
+  if ('path' in address) return `type=unixio,path=${address.path},mode=0600`;
+  return `type=tcp,port=${address.port},bindaddr=${address.host}`;
+}
+
 class RunningSwtpm implements Swtpm {
   readonly address: SocketAddress;
-  readonly socketPath: string | undefined;
+  readonly control: SocketAddress;
   readonly #child: ChildProcess;
-  readonly #controlPath: string;
   readonly #socketDir: string;
   #open: TpmTransport | undefined;
   #talk = '';
   #ended: string | undefined;
 
-  constructor(
-    child: ChildProcess,
-    address: SocketAddress,
-    controlPath: string,
-    socketDir: string,
-    socketPath: string | undefined,
-  ) {
+  constructor(child: ChildProcess, address: SocketAddress, control: SocketAddress, socketDir: string) {
     this.#child = child;
     this.address = address;
-    this.#controlPath = controlPath;
+    this.control = control;
     this.#socketDir = socketDir;
-    this.socketPath = socketPath;
     endWithUs(child);
     child.on('exit', (status, signal) => (this.#ended ??= `swtpm ended with ${signal ?? status}`));
     child.on('error', (error) => (this.#ended ??= error.message));
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#talk = (this.#talk + chunk.toString()).slice(-2000);
     });
+  }
+
+  get socketPath(): string | undefined {
+    return 'path' in this.address ? this.address.path : undefined;
   }
 
   get pid(): number {
@@ -124,9 +130,8 @@ class RunningSwtpm implements Swtpm {
   async ready(): Promise<void> {
     try {
       // Both, since swtpm listens on one before it listens on the other.
-      for (const address of [{ path: this.#controlPath }, this.address])
-        await untilListening(address, () => this.#ended);
-      await initializeSwtpm(this.#controlPath);
+      for (const address of [this.control, this.address]) await untilListening(address, () => this.#ended);
+      await initializeSwtpm(this.control);
     } catch (error) {
       this.#child.kill('SIGKILL');
       const words = [(error as Error).message, this.#talk.trim()].filter((part) => part !== '').join(': ');
@@ -135,11 +140,11 @@ class RunningSwtpm implements Swtpm {
     await this.#withTpm(async (tpm) => expectOk(await startup(tpm)));
   }
 
-  async open(options: TransportOptions = {}): Promise<TpmTransport> {
+  async open(options: LocalityOptions = {}): Promise<TpmTransport> {
     if (this.#open) throw new Error('swtpm takes one connection at a time, and one is open');
-    const inner = await openTpmSocket(this.address, options);
+    const inner = await openSwtpm({ data: this.address, control: this.control }, options);
     const transport: TpmTransport = {
-      transmit: (command) => inner.transmit(command),
+      transmit: (command, how) => inner.transmit(command, how),
       close: async () => {
         if (this.#open === transport) this.#open = undefined;
         await inner.close();
@@ -152,7 +157,7 @@ class RunningSwtpm implements Swtpm {
   async reset(): Promise<void> {
     await this.#withTpm(async (tpm) => {
       expectOk(await shutdown(tpm));
-      await initializeSwtpm(this.#controlPath);
+      await initializeSwtpm(this.control);
       expectOk(await startup(tpm));
     });
   }
@@ -163,7 +168,7 @@ class RunningSwtpm implements Swtpm {
       // A TPM that cannot be reached any more is ended all the same.
       await this.#withTpm(async (tpm) => void (await shutdown(tpm))).catch(() => {});
       await this.#open?.close();
-      await shutDownSwtpm(this.#controlPath).catch(() => {});
+      await shutDownSwtpm(this.control).catch(() => {});
       const late = sleep(STOP_TIMEOUT_MILLIS, 'late' as const, { ref: false });
       if ((await Promise.race([gone, late])) === 'late') this.#child.kill('SIGKILL');
       await gone;

@@ -83,6 +83,6 @@ describe.skipIf(missing('swtpm', 'swtpm_setup'))('the state of a swtpm, under an
       }),
     ).listen(join(folder, 'control'));
     onTestFinished(() => void server.close());
-    await writeSwtpmState(join(folder, 'control'), state);
+    await writeSwtpmState({ path: join(folder, 'control') }, state);
   });
 });

@@ -260,4 +260,4 @@ export {
   HEALTH_KEY_NAME_ALG,
   healthKeyTemplate,
 } from './templates.ts';
-export { type TpmTransport } from './transport.ts';
+export type { TpmTransport, TransmitOptions } from './transport.ts';

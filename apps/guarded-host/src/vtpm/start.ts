@@ -91,7 +91,7 @@ export async function startVirtualTpm(options: {
     child.stdin?.end('go\n');
     await untilListening({ path: controlSocket }, () => running.ended);
     // Only now swtpm reads its state, and says whether the key is right. QEMU initializes it once more.
-    await initializeSwtpm(controlSocket);
+    await initializeSwtpm({ path: controlSocket });
     return ok(running);
   } catch (error) {
     await running.stop();

@@ -1,0 +1,176 @@
+import { execFileSync } from 'node:child_process';
+import { constants } from 'node:fs';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromHex, toHex } from '@sekimori/bytes';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { deviceError, deviceExchange } from '../src/linux.ts';
+import { openLinuxTpm, openMssim, openSwtpm, openTpmSocket, signalMssim, TpmDeviceError } from '../src/index.ts';
+import { serialTransport } from '../src/serial.ts';
+import { controlPeer } from './peers.ts';
+
+const COMMAND = fromHex('80010000000c000001440000')!;
+const ANSWER = fromHex('80010000000a00000000')!;
+
+async function aFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sekimori-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+describe('a device', () => {
+  function device(answer: Uint8Array, taken = COMMAND.length) {
+    const calls: string[] = [];
+    return {
+      calls,
+      write: async (bytes: Uint8Array) => {
+        calls.push(`write ${toHex(bytes)}`);
+        return { bytesWritten: taken };
+      },
+      read: async (buffer: Uint8Array) => {
+        calls.push('read');
+        buffer.set(answer.subarray(0, buffer.length));
+        return { bytesRead: Math.min(answer.length, buffer.length) };
+      },
+      close: async () => {
+        calls.push('close');
+      },
+    };
+  }
+
+  it('takes a command in one write and gives the response in one read', async () => {
+    const fake = device(ANSWER);
+    const transport = serialTransport(deviceExchange(fake));
+    expect(toHex(await transport.transmit(COMMAND))).toBe(toHex(ANSWER));
+    await transport.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(fake.calls).toEqual([`write ${toHex(COMMAND)}`, 'read', 'close']);
+  });
+  it('is closed when it takes a part of the command, gives too much or too little', async () => {
+    const fakes = [
+      device(ANSWER, 5),
+      device(new Uint8Array(5000)),
+      device(new Uint8Array(0)),
+      device(ANSWER.subarray(0, 9)),
+    ];
+    for (const fake of fakes) {
+      const transport = serialTransport(deviceExchange(fake));
+      await expect(transport.transmit(COMMAND)).rejects.toThrow(/part of the command|a response of (4097|0|9) bytes/);
+      await expect(transport.transmit(COMMAND)).rejects.toThrow();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(fake.calls.at(-1)).toBe('close');
+    }
+  });
+  it('is a real descriptor: a FIFO gives back what is written to it', async () => {
+    const path = join(await aFolder(), 'fifo');
+    execFileSync('mkfifo', [path]);
+    const transport = serialTransport(deviceExchange(await open(path, constants.O_RDWR)));
+    expect(toHex(await transport.transmit(COMMAND))).toBe(toHex(COMMAND));
+    await transport.close();
+  });
+  it.each([
+    ['/dev/null', 'a response of 0 bytes'],
+    ['/dev/zero', 'a response of 4097 bytes'],
+    ['/dev/full', 'ENOSPC'],
+  ])('that is no TPM is left: %s', async (path, message) => {
+    const transport = await openLinuxTpm(path);
+    await expect(transport.transmit(COMMAND)).rejects.toThrow(message);
+    await expect(transport.transmit(COMMAND)).rejects.toThrow(message);
+  });
+  it('that is a file is refused, and nothing is written to it', async () => {
+    const path = join(await aFolder(), 'file');
+    await writeFile(path, 'precious');
+    await expect(openLinuxTpm(path)).rejects.toThrow(`${path} is no device`);
+    expect(await readFile(path, 'utf8')).toBe('precious');
+    await expect(openLinuxTpm(join(path, '..'))).rejects.toMatchObject({ reason: 'no-device' });
+  });
+  it('that does not exist is an error, and is not made', async () => {
+    const path = join(await aFolder(), 'tpmrm7');
+    for (let time = 0; time < 2; time++)
+      await expect(openLinuxTpm(path)).rejects.toMatchObject({
+        name: 'TpmDeviceError',
+        reason: 'missing',
+        cause: { code: 'ENOENT' },
+      });
+  });
+  it.each([
+    ['/dev/tpmrm0', 'ENODEV', 'missing', 'no driver'],
+    ['/dev/tpm0', 'EBUSY', 'busy', 'use /dev/tpmrm0'],
+    ['/dev/tpmrm0', 'EACCES', 'denied', "group 'tss'"],
+    ['/dev/tpm0', 'EPERM', 'denied', "user 'tss' alone"],
+    ['/dev/tpm0', 'EMFILE', 'other', 'too many'],
+  ] as const)('%s that answers %s is %s', (path, code, reason, words) => {
+    const error = deviceError(path, Object.assign(new Error('too many open files'), { code }));
+    expect(error).toBeInstanceOf(TpmDeviceError);
+    expect(error.reason).toBe(reason);
+    expect(error.message).toContain(path);
+    expect(error.message).toContain(words);
+  });
+  it('is opened on Linux alone', async () => {
+    const own = Object.getOwnPropertyDescriptor(process, 'platform')!;
+    onTestFinished(() => void Object.defineProperty(process, 'platform', own));
+    Object.defineProperty(process, 'platform', { ...own, value: 'win32' });
+    await expect(openLinuxTpm()).rejects.toThrow('on Linux, and this is win32');
+  });
+});
+
+describe('a socket', () => {
+  it('that nobody listens at is an error', async () => {
+    const path = join(await aFolder(), 'none');
+    await expect(openTpmSocket({ path })).rejects.toThrow('ENOENT');
+    await expect(openMssim({ commands: { path } })).rejects.toThrow('ENOENT');
+    await expect(openSwtpm({ data: { path }, control: { path } })).rejects.toThrow('ENOENT');
+    await expect(signalMssim({ path }, 'powerOn')).rejects.toThrow('ENOENT');
+  });
+  it('does not take a command that would get the stream out of step', async () => {
+    const { address, close } = await controlPeer(join(await aFolder(), 'data'), () => ANSWER);
+    onTestFinished(close);
+    const transport = await openTpmSocket(address);
+    await expect(transport.transmit(COMMAND.subarray(1))).rejects.toThrow('of 11 bytes that says otherwise');
+    await expect(transport.transmit(COMMAND.subarray(0, 9))).rejects.toThrow(RangeError);
+    expect(toHex(await transport.transmit(COMMAND))).toBe(toHex(ANSWER));
+    await transport.close();
+  });
+});
+
+describe("a simulator's response", () => {
+  it.each([
+    ['has an error after it', '0000000a 80010000000a00000000 00000001', 'reports an error'],
+    ['has another size than its header says', '0000000b 80010000000a0000000000 00000000', 'announces 10'],
+  ])('that %s ends the transport', async (_, answer, message) => {
+    const bytes = fromHex(answer.replaceAll(' ', ''))!;
+    const { address, close } = await controlPeer(join(await aFolder(), 'data'), () => bytes);
+    onTestFinished(close);
+    const transport = await openMssim({ commands: address });
+    await expect(transport.transmit(COMMAND)).rejects.toThrow(message);
+    await expect(transport.transmit(COMMAND)).rejects.toThrow(message);
+  });
+  it('to a signal must be 0', async () => {
+    const { address, close } = await controlPeer(join(await aFolder(), 'platform'), (request) =>
+      request[3] === 20 ? undefined : Uint8Array.of(0, 0, 0, request[3] === 1 ? 0 : 1),
+    );
+    onTestFinished(close);
+    await signalMssim(address, 'powerOn');
+    await expect(signalMssim(address, 'nvOn')).rejects.toThrow('the signal nvOn');
+  });
+});
+
+describe("a swtpm's control channel", () => {
+  const withControl = async (answers: Readonly<Record<number, string>>) => {
+    const folder = await aFolder();
+    const { address, close } = await controlPeer(join(folder, 'ctrl'), (request) => fromHex(answers[request[3]!]!)!);
+    onTestFinished(close);
+    return { data: { path: join(folder, 'none') }, control: address };
+  };
+  it('that has no localities is not asked for another than 0', async () => {
+    const at = await withControl({ 1: '0000000000000020' });
+    await expect(openSwtpm(at, { locality: 1 })).rejects.toThrow('this swtpm has no localities');
+    await expect(openSwtpm(at)).rejects.toThrow('ENOENT'); // the data socket
+  });
+  it('that refuses a locality or tells no features is an error', async () => {
+    const refusing = await withControl({ 1: '0000000000000028', 5: '0000003d' });
+    await expect(openSwtpm(refusing, { locality: 4 })).rejects.toThrow('locality 4 (0x3d)');
+    await expect(openSwtpm(await withControl({ 1: '00000009' }))).rejects.toThrow('its features (0x9)');
+  });
+});
