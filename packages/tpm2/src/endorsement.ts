@@ -1,35 +1,25 @@
+import { equal } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { sameKey } from '@sekimori/crypto-core';
-import { certificateFromNv, parseCertificate } from '@sekimori/pki';
+import { parseCertificate } from '@sekimori/pki';
 import { type Fault, fail, ok } from '@sekimori/result';
 import { TPMA_NV } from './attributes.ts';
-import type { Tpm, TpmResult } from './client.ts';
-import { TPM_RH, WELL_KNOWN } from './handles.ts';
+import type { Tpm, TpmFault, TpmResult } from './client.ts';
+import { readCertificate, readTemplate, withOtherUnique } from './endorsement-nv.ts';
+import { TPM_RH } from './handles.ts';
 import { publicKeyOf } from './names.ts';
 import { TPMS_NV_PUBLIC } from './objects.ts';
-import { createPrimary, type LoadedKey, readNv, readPublic } from './operations.ts';
+import { createPrimary, type LoadedKey, readPublic } from './operations.ts';
 import type { PublicArea } from './public-area.ts';
-import { EK_ECC_P384, EK_RSA_2048 } from './templates.ts';
+import { EK_TEMPLATES, type EkTemplate, type EkTemplateName } from './templates.ts';
 
+/** The keys that swtpm has, by what they are: L-1 and H-3 of the profile. */
 export type EndorsementKeyKind = 'rsa-2048' | 'ecc-p384';
+const TEMPLATE_OF: Readonly<Record<EndorsementKeyKind, EkTemplateName>> = { 'rsa-2048': 'L-1', 'ecc-p384': 'H-3' };
 
-interface Place {
-  readonly persistent: number;
-  readonly certificate: number;
-  readonly template: PublicArea;
+function templateOf(which: EndorsementKeyKind | EkTemplateName): EkTemplate {
+  return EK_TEMPLATES[which in TEMPLATE_OF ? TEMPLATE_OF[which as EndorsementKeyKind] : (which as EkTemplateName)];
 }
-const PLACES: Readonly<Record<EndorsementKeyKind, Place>> = {
-  'rsa-2048': {
-    persistent: WELL_KNOWN.rsa2048EndorsementKey,
-    certificate: WELL_KNOWN.rsa2048EndorsementCertificate,
-    template: EK_RSA_2048,
-  },
-  'ecc-p384': {
-    persistent: WELL_KNOWN.eccP384EndorsementKey,
-    certificate: WELL_KNOWN.eccP384EndorsementCertificate,
-    template: EK_ECC_P384,
-  },
-};
 
 /** An endorsement key whose public area is the one its certificate is for. */
 export interface CertifiedEndorsementKey extends LoadedKey {
@@ -40,29 +30,45 @@ export interface CertifiedEndorsementKey extends LoadedKey {
 }
 
 /**
- * The endorsement key and its certificate: the persistent key, or one made from the profile's template.
- * `endorsement-certificate`: NV holds no certificate. `endorsement-key-mismatch`: neither key is the certificate's.
+ * The endorsement key of this kind, or of this template of the profile, and its certificate: the persistent key, or one made from the template in
+ * NV, from the profile's, or from that with the other `unique`, whichever is the certificate's. `endorsement-certificate`: NV holds no
+ * certificate there (an index that does not exist is a `tpm-error` of NV_ReadPublic). `endorsement-key-mismatch`: none of these keys is the certificate's.
  */
 export async function openEndorsementKey(
   tpm: Tpm,
-  kind: EndorsementKeyKind = 'rsa-2048',
+  which: EndorsementKeyKind | EkTemplateName = 'rsa-2048',
 ): Promise<TpmResult<CertifiedEndorsementKey, Fault<'endorsement-certificate' | 'endorsement-key-mismatch'>>> {
-  const place = PLACES[kind];
-  const stored = await readNv(tpm, place.certificate);
+  const place = templateOf(which);
+  const stored = await readCertificate(tpm, place.certificateIndex);
   if (!stored.ok) return stored;
-  const found = certificateFromNv(stored.value);
-  if (!found.ok) return fail('endorsement-certificate', found.fault.detail, { cause: found.fault });
-  const certificate = found.value;
+  const certificate = stored.value;
 
-  const persistent = await readPublic(tpm, place.persistent);
+  const persistent = await readPublic(tpm, place.persistentHandle);
   if (persistent.ok && isFor(tpm, certificate, persistent.value.publicArea))
     return ok({ ...persistent.value, certificate, release: async () => {} });
-  const made = await createPrimary(tpm, TPM_RH.endorsement, place.template);
-  if (!made.ok) return made;
-  if (isFor(tpm, certificate, made.value.publicArea))
-    return ok({ ...made.value, certificate, release: () => tpm.flush(made.value.handle) });
-  await tpm.flush(made.value.handle);
-  return fail('endorsement-key-mismatch', `no ${kind} endorsement key of this TPM is the one in its certificate`);
+  const template = await readTemplate(tpm, place, place.key);
+  let refused: { readonly ok: false; readonly fault: TpmFault } | undefined;
+  let isMade = false;
+  for (const candidate of candidates(template, place.key)) {
+    const made = await createPrimary(tpm, TPM_RH.endorsement, candidate);
+    if (!made.ok) {
+      refused ??= made;
+      continue;
+    }
+    if (isFor(tpm, certificate, made.value.publicArea))
+      return ok({ ...made.value, certificate, release: () => tpm.flush(made.value.handle) });
+    await tpm.flush(made.value.handle);
+    isMade = true;
+  }
+  // A TPM that has no such keys says why.
+  if (!isMade && refused) return refused;
+  return fail('endorsement-key-mismatch', `no ${place.name} endorsement key of this TPM is the one in its certificate`);
+}
+
+/** What a key may have been made from, likeliest first, none twice. */
+function candidates(template: PublicArea, usual: PublicArea): readonly PublicArea[] {
+  const all = [template, usual, withOtherUnique(usual)].filter((each) => each !== undefined);
+  return all.filter((each, at) => all.findIndex((other) => equal(other.bytes, each.bytes)) === at);
 }
 
 /** As the platform's maker leaves it: read by everybody, written by nobody. TCG EK Credential Profile 2.2.1.4. */
@@ -84,10 +90,10 @@ const NV_CHUNK = 512;
  */
 export async function storeEndorsementCertificate(
   tpm: Tpm,
-  kind: EndorsementKeyKind,
+  which: EndorsementKeyKind | EkTemplateName,
   certificate: Uint8Array,
 ): Promise<TpmResult<void>> {
-  const nvIndex = PLACES[kind].certificate;
+  const nvIndex = templateOf(which).certificateIndex;
   const handles = { authHandle: TPM_RH.platform, nvIndex };
   const value = {
     nvIndex,

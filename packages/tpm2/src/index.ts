@@ -134,6 +134,13 @@ export {
   storeEndorsementCertificate,
 } from './endorsement.ts';
 export {
+  type EndorsementCertificates,
+  type EndorsementNvFault,
+  readEndorsementCertificates,
+  type StoredCertificate,
+} from './endorsement-nv.ts';
+export { amdEkCertificateUrl, intelEkCertificateUrl } from './endorsement-urls.ts';
+export {
   MAX_FRAME,
   TPMS_AUTH_COMMAND,
   type TpmsAuthCommand,
@@ -146,7 +153,16 @@ export {
   encodeResponse,
   decodeResponse,
 } from './framing.ts';
-export { TPM_RH, WELL_KNOWN, type HandleType, handleType, nameOfHandle } from './handles.ts';
+export {
+  EK_PLACES,
+  type EkName,
+  type EndorsementPlace,
+  TPM_RH,
+  WELL_KNOWN,
+  type HandleType,
+  handleType,
+  nameOfHandle,
+} from './handles.ts';
 export { kdfa, kdfe } from './kdf.ts';
 export { nameOf, qualifiedNameOfPrimary, qualifiedNameOf, publicKeyOf, pointOf, xOf } from './names.ts';
 export {
@@ -251,11 +267,22 @@ export { recoverSeed, type SeedKey, type SeedLabel, shareSeed } from './seed.ts'
 export { type ParameterEncryption, type SessionStart, type SessionUse, Session } from './session.ts';
 export { TPMT_SIGNATURE, type TpmtSignature, type SigningScheme, verifySignature } from './signature.ts';
 export {
+  EK_TEMPLATES,
+  type EkTemplate,
+  type EkTemplateName,
   EK_RSA_2048,
   EK_ECC_P384,
+  EK_SM2_P256,
   SRK_ECC_P256,
+  SRK_RSA_2048,
   AK_ECC_P256,
   AK_RSA_2048,
+  AK_RSAPSS_2048,
+  type DeviceIdentityKind,
+  IAK_POLICY,
+  IAK_TEMPLATES,
+  IDEVID_POLICY,
+  IDEVID_TEMPLATES,
   HEALTH_KEY_ATTRIBUTES,
   HEALTH_KEY_NAME_ALG,
   healthKeyTemplate,
