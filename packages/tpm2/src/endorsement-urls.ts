@@ -1,6 +1,5 @@
 import { concat, toBase64Url, toHex, u32be } from '@sekimori/bytes';
 import type { Crypto, PublicKey } from '@sekimori/crypto-core';
-import { type Fault, fail, ok, type Result } from '@sekimori/result';
 
 /** Where Intel and AMD give out certificates of endorsement keys whose NV holds none. Nothing is fetched here. */
 const INTEL = 'https://ekop.intel.com/ekcertservice/';
@@ -12,16 +11,15 @@ const AMD_ID_LENGTH = 16;
 
 /**
  * Of a PTT before the 11th generation of Core: base64url of SHA-256 over modulus and exponent, or over both coordinates, the padding
- * escaped. The answer is JSON, whose member `certificate` has the certificate in base64url. `invalid-key`: an exponent other than 65537, which this service
- * has no name for.
+ * escaped. The answer is JSON, whose member `certificate` has the certificate in base64url. Undefined for an exponent other than
+ * 65537, which this service has no name for.
  */
-export function intelEkCertificateUrl(crypto: Crypto, key: PublicKey): Result<string, Fault<'invalid-key'>> {
-  if (key.type === 'rsa' && key.exponent !== 65537)
-    return fail('invalid-key', `an exponent of ${key.exponent} has no URL`);
+export function intelEkCertificateUrl(crypto: Crypto, key: PublicKey): string | undefined {
+  if (key.type === 'rsa' && key.exponent !== 65537) return undefined;
   const exponent = Uint8Array.of(0x01, 0x00, 0x01);
   const named = key.type === 'rsa' ? concat(key.modulus, exponent) : concat(key.x, key.y);
   // 32 bytes are 43 characters and one of padding.
-  return ok(`${INTEL}${toBase64Url(crypto.hash('sha256', named))}%3D`);
+  return `${INTEL}${toBase64Url(crypto.hash('sha256', named))}%3D`;
 }
 
 /** Of an AMD firmware TPM: hex of the first 16 bytes of SHA-256 over a prefix and the key. The answer is the certificate, DER. */
