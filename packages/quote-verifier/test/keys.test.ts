@@ -1,4 +1,4 @@
-import { toHex } from '@sekimori/bytes';
+import { concat, toHex, u16be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { expectOk } from '@sekimori/result';
 import {
@@ -104,6 +104,11 @@ describe('AttestationKey', () => {
     ['a point off the curve', (): TpmtPublic => ({ ...eccAk(), unique: { is: 'ecc', value: { x: NONCE, y: NONCE } } })],
   ])('is refused with %s', (_, area) => {
     expect(AttestationKey.enrol(crypto, tpm2b(area()))).toMatchObject(refused('attestation-key-weak'));
+  });
+  it('is refused when bytes follow inside its size', () => {
+    const whole = tpm2b(eccAk());
+    const longer = concat(u16be(whole.length - 1), whole.subarray(2), Uint8Array.of(0));
+    expect(AttestationKey.enrol(crypto, longer)).toMatchObject(refused('attestation-key-malformed'));
   });
   it('is refused when damaged, or is another key', () => {
     const name = toHex(nameOf(crypto, publicArea(eccAk())));

@@ -1,4 +1,4 @@
-import { concat } from '@sekimori/bytes';
+import { concat, u16be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { expectOk } from '@sekimori/result';
 import { type PcrSelection, type TpmsAttest, TPMS_ATTEST } from '@sekimori/tpm2';
@@ -111,6 +111,13 @@ describe('refused as quote-malformed', () => {
     for (let length = 0; length < whole.length; length += 7)
       expect(await verify({ bytes: whole.slice(0, length) })).toMatchObject(refused('quote-malformed'));
   });
+  it('a name longer than any', async () => {
+    const from = 6; // after magic and type
+    const bytes = bytesWith((all) =>
+      concat(all.subarray(0, from), u16be(67), new Uint8Array(67), all.subarray(from + 2 + 34)),
+    );
+    expect(await verify({ bytes })).toMatchObject(refused('quote-malformed'));
+  });
   it('more than a TPM ever signs', async () => {
     expect(await verify({ bytes: new Uint8Array(1025) })).toMatchObject(refused('quote-malformed'));
   });
@@ -177,14 +184,17 @@ describe('refused', () => {
     const pcrs = [{ index: 0, value: second.value }, { index: 1, value: first.value }, ...more];
     expect(await verify({ pcrs })).toMatchObject(refused('quote-digest'));
   });
-  it.each([0x00, 0xff])('quote-pcr-unextended: a firmware PCR full of %s', async (byte) => {
-    const pcrs = PCRS.map(({ index, value }) => ({
-      index,
-      value: index === 5 ? new Uint8Array(32).fill(byte) : value,
-    }));
-    const outcome = await verify({ pcrs, attested: { pcrDigest: digestOf(pcrs) } });
-    expect(outcome).toMatchObject(refused('quote-pcr-unextended'));
-  });
+  it.each([0, 1, 2, 3, 4, 5, 6, 7].flatMap((index) => [0x00, 0xff].map((byte) => [index, byte] as const)))(
+    'quote-pcr-unextended: PCR %i full of %s',
+    async (reset, byte) => {
+      const pcrs = PCRS.map(({ index, value }) => ({
+        index,
+        value: index === reset ? new Uint8Array(32).fill(byte) : value,
+      }));
+      const outcome = await verify({ pcrs, attested: { pcrDigest: digestOf(pcrs) } });
+      expect(outcome).toMatchObject(refused('quote-pcr-unextended'));
+    },
+  );
 });
 
 describe('counters', () => {

@@ -90,6 +90,20 @@ describe('a signing scheme', () => {
     const outcome = VerifiedQuote.verify(crypto, { attest, signature, pcrs: PCRS }, expected);
     expect(outcome).toMatchObject(refused('quote-signature'));
   });
+  it.each([
+    ['rsassa', { sigAlg: 'rsapss', hash: 'sha256' }],
+    ['rsassa', { sigAlg: 'rsassa', hash: 'sha384' }],
+    ['rsapss', { sigAlg: 'rsassa', hash: 'sha256' }],
+    ['rsapss', { sigAlg: 'rsapss', hash: 'sha1' }],
+  ] as const)('quote-signature: a good one of %s that says it is another: %o', async (scheme, label) => {
+    const by = await forger({ key: RSA, scheme: { scheme, hashAlg: 'sha256' } });
+    const signed = await by.sign(quoteOf(by));
+    const read = expectOk(decode(TPMT_SIGNATURE, signed.signature));
+    if (read.sigAlg === 'ecdsa') throw new Error('an RSA signature was made');
+    const signature = encode(TPMT_SIGNATURE, { ...read, ...label });
+    const outcome = VerifiedQuote.verify(crypto, { ...signed, signature, pcrs: PCRS }, expecting(by));
+    expect(outcome).toMatchObject(refused('quote-signature'));
+  });
   it('takes the numbers of an ECDSA signature with or without leading zeros, and none out of range', async () => {
     const by = await forger();
     const signed = await by.sign(quoteOf(by));
