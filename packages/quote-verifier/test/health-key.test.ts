@@ -119,7 +119,8 @@ describe('refused', () => {
     expect(await verify({ healthKey: new Uint8Array(3) })).toMatchObject(refused('health-key-malformed'));
   });
   it('health-key-malformed: more than a TPM ever signs', async () => {
-    const evidence = { attest: new Uint8Array(1025), signature: NONCE, healthKey: NONCE };
+    const healthKey = encode(TPM2B_PUBLIC, publicArea(template));
+    const evidence = { attest: new Uint8Array(1025), signature: NONCE, healthKey };
     const expected = { attestationKey: enrolled.key, extraData: NONCE, quote };
     expect(VerifiedHealthKey.verify(crypto, evidence, expected)).toMatchObject(refused('health-key-malformed'));
   });

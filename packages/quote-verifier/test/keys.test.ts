@@ -93,6 +93,7 @@ describe('AttestationKey', () => {
   });
   it.each([
     ['another exponent', () => withParameters(rsaAk(), { exponent: 3 })],
+    ['a modulus of another size than it says', () => withParameters(rsaAk(), { keyBits: 3072 })],
     ['the ROCA fingerprint', (): TpmtPublic => ({ ...rsaAk(), unique: { is: 'rsa', value: rocaModulus() } })],
     [
       '1024 bits',

@@ -46,7 +46,6 @@ export const MUTATIONS: readonly Mutation[] = [
   lost(1, 'bytes after the structure', 'codec/src/codec.ts', 'return length === bytes.length ?', 'return true ?'),
   lost(1, 'reading past the end', 'codec/src/reader.ts', 'if (length > this.#end - start)', 'if (false)'),
   lost(1, 'the bound of a length', 'codec/src/blobs.ts', 'if (count > max) reader', 'if (false) reader'),
-  lost(1, 'bytes after a sized structure', 'codec/src/reader.ts', 'if (this.#at !== this.#end)', 'if (false)'),
   lost(1, 'the bound of the whole', ATTESTATION, 'if (evidence.attest.length > MAX_EVIDENCE)', 'if (false)'),
   lost(1, 'structure', ATTESTATION, 'if (!decoded.ok) return fail(`${subject}-malformed`', 'if (false) return fail(``'),
   lost(2, 'magic', 'tpm2/src/attest.ts', 'constant(u32, TPM_GENERATED_VALUE)', 'u32'),
