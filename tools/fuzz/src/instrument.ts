@@ -1,5 +1,6 @@
 import { registerHooks } from 'node:module';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
@@ -32,7 +33,9 @@ export function startCoverage(): Coverage {
   registerHooks({
     load: (url, context, nextLoad) => {
       if (!/\/(?:packages|apps)\/[^/]+\/src\/.*\.ts$/.test(url)) return nextLoad(url, context);
-      const source = noteBlocks(readFileSync(fileURLToPath(url), 'utf8'), () => Math.min(blocks++, MOST_BLOCKS - 1));
+      const file = fileURLToPath(url);
+      const nextId = () => Math.min(blocks++, MOST_BLOCKS - 1);
+      const source = noteBlocks(readFileSync(file, 'utf8'), nextId, basename(file));
       return { format: 'module', source, shortCircuit: true };
     },
   });
@@ -45,8 +48,8 @@ export function startCoverage(): Coverage {
   };
 }
 
-/** TypeScript to JavaScript in which each block says that it runs. */
-export function noteBlocks(source: string, nextId: () => number): string {
+/** TypeScript to JavaScript in which each block says that it runs; stack traces name the lines of `fileName`. */
+export function noteBlocks(source: string, nextId: () => number, fileName = 'module.ts'): string {
   const note = () => {
     const id = ts.factory.createNumericLiteral(nextId());
     const seen = ts.factory.createElementAccessExpression(ts.factory.createIdentifier(SEEN), id);
@@ -73,6 +76,7 @@ export function noteBlocks(source: string, nextId: () => number): string {
     return ts.visitEachChild(file, visit, context);
   };
   return ts.transpileModule(source, {
+    fileName,
     compilerOptions: {
       target: ts.ScriptTarget.ESNext,
       module: ts.ModuleKind.ESNext,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Lane, type LaneOptions } from './lane.ts';
-import { type Failure, type FailureKind, type Limits, LIMITS } from './loop.ts';
+import { type Effort, type Failure, type FailureKind, type Limits, LIMITS } from './loop.ts';
 import { shrink } from './shrink.ts';
 import { idOf, isWanted, type Target } from './target.ts';
 
@@ -50,6 +50,7 @@ export interface TargetResult {
 }
 
 const LANE: LaneOptions = { heapMib: 768, coverage: true };
+const TURNS = 3;
 const LONGEST_HEX_BYTES = 256;
 const SHRINK_TRIES = 3000;
 const SHRINK_MILLIS = 15_000;
@@ -91,10 +92,7 @@ export async function run(options: RunOptions): Promise<readonly TargetResult[]>
         ...('seconds' in effort ? { millis: share } : { executions: effort.executions }),
         ...(options.corpus === undefined ? {} : { corpus: options.corpus }),
       };
-      const { executions, millis, fresh, failure } = await lane.fuzz(target, { seed: options.seed, limits, ...own });
-      const perSecond = Math.round((1000 * executions) / Math.max(millis, 1));
-      const finding = failure && (await findingOf(lane, target, failure, limits, options));
-      done({ target: target.id, executions, perSecond, fresh, ...(finding ? { finding } : {}) });
+      done(await turnOf(lane, target, { seed: options.seed, limits, ...own }, options));
     });
   } finally {
     await Promise.all(lanes.map((lane) => lane.end()));
@@ -113,6 +111,17 @@ async function inLanes<T>(
     while (next < items.length) await work(lane, items[next++] as T);
   };
   await Promise.all(lanes.map(worker));
+}
+
+async function turnOf(lane: Lane, target: Target, effort: Effort, options: RunOptions): Promise<TargetResult> {
+  for (let turn = 1; ; turn++) {
+    const { executions, millis, fresh, failure } = await lane.fuzz(target, effort);
+    const finding = failure && (await findingOf(lane, target, failure, effort.limits, options));
+    // A busy machine's delay cost the target its turn.
+    if (failure && !finding && turn < TURNS) continue;
+    const perSecond = Math.round((1000 * executions) / Math.max(millis, 1));
+    return { target: target.id, executions, perSecond, fresh, ...(finding ? { finding } : {}) };
+  }
 }
 
 /** Tries it again, and makes it smaller where it fails again. Undefined for a delay that does not come back: a busy machine. */
