@@ -2,31 +2,36 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { fuzzTarget, LIMITS } from '../src/loop.ts';
-import { run, tryFiles } from '../src/run.ts';
+import { run, type RunOptions, tryFiles } from '../src/run.ts';
 import { fixture } from './fixtures.ts';
 
 const findings = mkdtempSync(join(tmpdir(), 'fuzz-test-'));
 afterAll(() => rmSync(findings, { recursive: true, force: true }));
 
+vi.setConfig({ testTimeout: 120_000 });
+
 /** Short where a test waits for it to pass, long where something else has to stop the target. */
 const limits = { ...LIMITS, millis: 1000 };
 const patient = { ...LIMITS, millis: 20_000 };
-const once = (names: readonly string[], executions = 20_000, seed = 1, own = limits) =>
+
+/** Runs them one after the other, with time to make findings as small as can be where that is quick. */
+const once = (names: readonly string[], more: Partial<RunOptions> = {}) =>
   run({
     files: names.map(fixture),
     wanted: [],
-    seed,
-    effort: { executions },
+    seed: 1,
+    effort: { executions: 20_000 },
     lanes: 1,
     findings,
-    limits: own,
+    limits: patient,
     lane: { heapMib: 64, coverage: false },
-    shrinkMillis: own === limits ? 300 : 3000,
+    shrinkMillis: 60_000,
+    ...more,
   });
 
-describe.concurrent('a target that', { timeout: 120_000 }, () => {
+describe.concurrent('a target that', () => {
   it.each([
     ['throws', 'throw', /the length was believed/],
     ['hangs', 'hang', /no end after/],
@@ -37,7 +42,10 @@ describe.concurrent('a target that', { timeout: 120_000 }, () => {
     ['writes', 'throw', /the input was written to/],
     ['broken', 'load', /this file does not load/],
   ])('%s is named, with its input', async (name, kind, detail) => {
-    const [result, ...others] = await once([name], 20_000, 1, kind === 'hang' ? limits : patient);
+    const [result, ...others] = await once(
+      [name],
+      kind === 'hang' ? { limits, shrinkMillis: 300 } : { shrinkMillis: 3000 },
+    );
     expect(others).toEqual([]);
     expect(result).toMatchObject({ target: `fixtures/${name}`, finding: { target: `fixtures/${name}`, kind } });
     const { finding } = result!;
@@ -48,7 +56,7 @@ describe.concurrent('a target that', { timeout: 120_000 }, () => {
   });
 
   it('is good is not, and the targets after a bad one still run', async () => {
-    const results = await once(['hangs', 'good', 'throws']);
+    const results = await once(['hangs', 'good', 'throws'], { limits, shrinkMillis: 300 });
     expect(results.map(({ target, finding }) => [target, finding?.kind])).toEqual([
       ['fixtures/good/text', undefined],
       ['fixtures/good/word', undefined],
@@ -60,7 +68,7 @@ describe.concurrent('a target that', { timeout: 120_000 }, () => {
 });
 
 it('an input is made as small as fails, and fails when it is tried by hand', async () => {
-  const [result] = await once(['throws'], 20_000, 1, patient);
+  const [result] = await once(['throws']);
   expect(result!.finding!.hex).toMatch(/^7f[\da-f]{2}000000$/);
   const input = Uint8Array.from(readFileSync(result!.finding!.file));
   const failures = await tryFiles([fixture('throws')], 'fixtures/throws', [input, new Uint8Array(5)]);
@@ -68,7 +76,7 @@ it('an input is made as small as fails, and fails when it is tried by hand', asy
 });
 
 it('places that a target gives back lead it on', async () => {
-  const [, word] = await once(['good'], 50_000);
+  const [, word] = await once(['good'], { effort: { executions: 50_000 } });
   expect(word).toMatchObject({ target: 'fixtures/good/word', fresh: 8 });
 });
 
@@ -115,8 +123,8 @@ describe('the same seed', () => {
     expect(new Set(first).size).toBeGreaterThan(2000);
   });
   it('finds the same, in processes too', async () => {
-    const [first] = await once(['throws'], 20_000, 3);
-    const [second] = await once(['throws'], 20_000, 3);
+    const [first] = await once(['throws'], { seed: 3 });
+    const [second] = await once(['throws'], { seed: 3 });
     expect({ ...second, perSecond: 0 }).toEqual({ ...first, perSecond: 0 });
   });
 });

@@ -3,16 +3,18 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { run } from '../src/run.ts';
 import { filesIn, idOf } from '../src/target.ts';
 import { fixture } from './fixtures.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const findings = mkdtempSync(join(tmpdir(), 'fuzz-smoke-'));
 afterAll(() => rmSync(findings, { recursive: true, force: true }));
 
-it('every target of the repository stands a few hundred inputs', { timeout: 120_000 }, async () => {
+it('every target of the repository stands a few hundred inputs', async () => {
   const files = filesIn(root);
   const results = await run({
     files,
