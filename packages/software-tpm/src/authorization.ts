@@ -5,6 +5,7 @@ import { type Failed, ok } from '@sekimori/result';
 import {
   COMMANDS,
   type CommandFrame,
+  type CommandName,
   handleType,
   TPM_RH,
   TPMA_SESSION,
@@ -28,6 +29,8 @@ export interface Authorization {
   readonly entity: Entity | undefined;
   /** Whether the entity's authorization is part of the HMAC's key. */
   readonly keyedByAuth: boolean;
+  /** TPM2_PolicyPassword: there is no HMAC, either way. */
+  readonly byPassword?: true;
 }
 
 export interface Authorizations {
@@ -97,7 +100,8 @@ export function authorizeResponse(
   const rpHash = machine.crypto.hash(session.hash, concat(u32be(0), u32be(commandCode), parameters));
   const attributes = encode(TPMA_SESSION, sent.sessionAttributes);
   const message = concat(rpHash, session.nonceTpm, sent.nonce, attributes);
-  const hmac = sent.hmac.length === 0 ? new Uint8Array(0) : hmacOf(machine, authorization, session, message);
+  const bare = sent.hmac.length === 0 || authorization.byPassword === true;
+  const hmac = bare ? new Uint8Array(0) : hmacOf(machine, authorization, session, message);
   return { nonce: session.nonceTpm, sessionAttributes: sent.sessionAttributes, hmac };
 }
 
@@ -110,8 +114,8 @@ export function rollNonces(machine: Machine, authorizations: Authorizations): vo
 export function endUse(machine: Machine, authorizations: Authorizations): void {
   for (const { sent, session } of authorizations.all) {
     if (!session) continue;
-    if (!sent.sessionAttributes.continueSession) machine.sessions.delete(session.handle & 0xffffff);
-    else session.policy = freshPolicy(machine.crypto, session.hash);
+    if (!sent.sessionAttributes.continueSession) machine.sessions.delete(session.handle);
+    else session.policy = freshPolicy(session.hash);
   }
 }
 
@@ -193,17 +197,26 @@ function check(context: Context, { sent, session, entity }: Found): Answer<Autho
     if (!takesAuthValue(entity, role, frame)) return refuse(RC.authUnavailable);
   }
   if (!session) {
-    const right = entity && authOf(entity).use((auth) => equalConstantTime(auth, withoutTrailingZeros(sent.hmac)));
-    return right ? ok({ sent, session, entity, keyedByAuth: false }) : wrongAuth(context, entity);
+    return entity && isPassword(entity, sent)
+      ? ok({ sent, session, entity, keyedByAuth: false })
+      : wrongAuth(context, entity);
   }
   if (session.type === 'policy' && entity) {
     const refused = unsatisfied(context, session, entity);
     if (refused) return refused;
+    if (session.policy.needsPassword)
+      return isPassword(entity, sent)
+        ? ok({ sent, session, entity, keyedByAuth: false, byPassword: true })
+        : wrongAuth(context, entity);
   }
   const keyedByAuth =
     entity !== undefined && (session.type === 'policy' ? session.policy.needsAuthValue : !isBoundTo(session, entity));
   const authorization = { sent, session, entity, keyedByAuth };
   return hmacHolds(context, authorization, session) ? ok(authorization) : wrongAuth(context, entity);
+}
+
+function isPassword(entity: Entity, { hmac }: TpmsAuthCommand): boolean {
+  return authOf(entity).use((auth) => equalConstantTime(auth, withoutTrailingZeros(hmac)));
 }
 
 /** Part 1, 19.8: what counts for dictionary-attack protection is told apart from what does not. */
@@ -212,15 +225,25 @@ function wrongAuth(context: Context, entity: Entity | undefined): Failed<Refusal
 }
 
 function needsPolicy(entity: Entity, role: Role): boolean {
+  if (role === 'dup') return true;
   return role === 'admin' && entity.kind === 'object' && entity.object.area.value.objectAttributes.adminWithPolicy;
 }
 
 /** Whether a password or HMAC session can authorize at all. Part 1, 19.2; for NV, 37.3. */
-function takesAuthValue(entity: Entity, role: Role, frame: CommandFrame): boolean {
+function takesAuthValue(entity: Entity, role: Role, { name }: CommandFrame): boolean {
   if (entity.kind === 'object') return role === 'admin' || entity.object.area.value.objectAttributes.userWithAuth;
   if (entity.kind !== 'nv') return true;
   const { authRead, authWrite } = entity.index.public.attributes;
-  return frame.name === 'NV_Write' || frame.name === 'NV_WriteLock' ? authWrite : authRead;
+  return WRITES_NV.has(name) ? authWrite : authRead;
+}
+
+const WRITES_NV: ReadonlySet<CommandName> = new Set(['NV_Write', 'NV_Increment', 'NV_WriteLock']);
+
+/** And a policy session? Part 1, 37.3. */
+function takesPolicy(entity: Entity, { name }: CommandFrame): boolean {
+  if (entity.kind !== 'nv') return policyOf(entity) !== undefined;
+  const { policyRead, policyWrite } = entity.index.public.attributes;
+  return WRITES_NV.has(name) ? policyWrite : policyRead;
 }
 
 /** Part 1, 19.7.6. */
@@ -228,16 +251,24 @@ function unsatisfied(context: Context, session: Session, entity: Entity): Failed
   const { machine, frame, number, role } = context;
   const { policy } = session;
   const wanted = policyOf(entity);
-  if (!wanted) return refuse(RC.authUnavailable);
-  if (policy.expiresAt !== undefined && machine.time.time > policy.expiresAt) return inSession(number, RC.expired);
+  if (!wanted || !takesPolicy(entity, frame)) return refuse(RC.authUnavailable);
+  // a policy that shows no authorization cannot vouch for one
+  if (frame.name === 'PolicySecret' && !policy.needsAuthValue && !policy.needsPassword)
+    return inSession(number, RC.mode);
   if (policy.pcrCounter !== undefined && policy.pcrCounter !== machine.pcrs.updateCounter) return refuse(RC.pcrChanged);
-  if (wanted.hash !== session.hash || !equal(wanted.digest, policy.digest.digest))
-    return inSession(number, RC.policyFail);
+  if (wanted.hash !== session.hash || !equal(wanted.digest, policy.digest)) return inSession(number, RC.policyFail);
+  if (policy.expiresAt !== undefined && machine.time.time > policy.expiresAt) return inSession(number, RC.expired);
   const { code } = COMMANDS[frame.name];
   if (policy.commandCode !== undefined && policy.commandCode !== code) return inSession(number, RC.policyCc);
-  if (policy.commandCode === undefined && role === 'admin') return inSession(number, RC.policyFail);
-  if (policy.cpHash && !equal(policy.cpHash, cpHashOf(context, session))) return inSession(number, RC.policyFail);
-  return undefined;
+  if (policy.commandCode === undefined && role !== 'user') return inSession(number, RC.policyFail);
+  // commands come from locality 0 here
+  if (policy.locality !== undefined && (policy.locality & 1) === 0) return refuse(RC.locality);
+  const { boundTo, nvWritten } = policy;
+  const hashed = boundTo?.what === 'names' ? namesHashOf(context, session) : cpHashOf(context, session);
+  if (boundTo && !equal(boundTo.hash, hashed)) return inSession(number, RC.policyFail);
+  if (nvWritten === undefined) return undefined;
+  const holds = entity.kind === 'nv' && entity.index.public.attributes.written === nvWritten;
+  return holds ? undefined : inSession(number, RC.policyFail);
 }
 
 function hmacHolds(context: Context, authorization: Authorization, session: Session): boolean {
@@ -252,6 +283,10 @@ function hmacHolds(context: Context, authorization: Authorization, session: Sess
 function cpHashOf({ machine, frame, entities }: Context, session: Session): Uint8Array {
   const names = entities.map(nameOfEntity);
   return machine.crypto.hash(session.hash, concat(u32be(COMMANDS[frame.name].code), ...names, frame.parameters));
+}
+
+function namesHashOf({ machine, entities }: Context, session: Session): Uint8Array {
+  return machine.crypto.hash(session.hash, concat(...entities.map(nameOfEntity)));
 }
 
 function hmacOf(machine: Machine, authorization: Authorization, session: Session, message: Uint8Array): Uint8Array {

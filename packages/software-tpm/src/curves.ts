@@ -7,7 +7,7 @@ import {
   type PrivateKey,
   Secret,
 } from '@sekimori/crypto-core';
-import { fromHex, toHex } from '@sekimori/bytes';
+import { bytesOf, inverse, mod, power, toBigint } from './numbers.ts';
 
 /** y² = x³ - 3x + b over a prime field p, of prime order n. FIPS 186-5, SP 800-186 section 3.2.1. */
 interface Curve {
@@ -104,8 +104,7 @@ export function verifiesDigest(
   const { n, gx, gy } = curve;
   const [r, s] = [toBigint(signature.r), toBigint(signature.s)];
   if (r === 0n || r >= n || s === 0n || s >= n) return false;
-  const excess = BigInt(Math.max(0, 8 * digest.length - n.toString(2).length));
-  const e = toBigint(digest) >> excess;
+  const e = numberOf(digest, n);
   const w = inverse(s, n);
   const point = add(
     curve,
@@ -113,6 +112,42 @@ export function verifiesDigest(
     multiply(curve, { x: toBigint(key.x), y: toBigint(key.y) }, mod(r * w, n)),
   );
   return point !== undefined && mod(point.x, n) === r;
+}
+
+/**
+ * ECDSA over a digest, which the crypto port would hash once more. FIPS 186-5, 6.4.1: k and the x-coordinate of k·G are a fresh
+ * key of the provider.
+ */
+export function signDigest(
+  crypto: Crypto,
+  key: EcKey,
+  digest: Uint8Array,
+): { readonly r: Uint8Array; readonly s: Uint8Array } {
+  const { n } = CURVES[key.curve];
+  const e = numberOf(digest, n);
+  for (;;) {
+    const ephemeral = ecKeyFrom(crypto, key.curve, new Secret(crypto.random(curveWidth(key.curve) + 8)));
+    const { publicKey } = ephemeral.privateKey;
+    const r = publicKey.type === 'ec' ? mod(toBigint(publicKey.x), n) : 0n;
+    const s = mod(inverse(ephemeral.scalar, n) * (e + r * key.scalar), n);
+    if (r !== 0n && s !== 0n) return { r: toBytes(r, key.curve), s: toBytes(s, key.curve) };
+  }
+}
+
+/** The private key of bytes from outside; undefined for what is none on this curve. */
+export function ecKeyOfBytes(crypto: Crypto, curve: CurveName, bytes: Uint8Array): EcKey | undefined {
+  const scalar = toBigint(bytes);
+  return scalar > 0n && scalar < CURVES[curve].n ? ecKeyOf(crypto, curve, scalar) : undefined;
+}
+
+/** TPMT_SENSITIVE's form of it. Part 2, 12.3.2.4. */
+export function scalarBytes(key: EcKey): Uint8Array {
+  return toBytes(key.scalar, key.curve);
+}
+
+/** The leftmost bits of a digest, as many as the order has. */
+function numberOf(digest: Uint8Array, n: bigint): bigint {
+  return toBigint(digest) >> BigInt(Math.max(0, 8 * digest.length - n.toString(2).length));
 }
 
 /** Undefined: the point at infinity. */
@@ -134,18 +169,6 @@ function add({ p }: Curve, a: Point, b: Point): Point {
   return { x, y: mod(slope * (a.x - x) - a.y, p) };
 }
 
-/** Euclid's algorithm; `p` is a prime. */
-function inverse(value: bigint, p: bigint): bigint {
-  let [r, next] = [p, mod(value, p)];
-  let [t, nextT] = [0n, 1n];
-  while (next !== 0n) {
-    const quotient = r / next;
-    [r, next] = [next, r - quotient * next];
-    [t, nextT] = [nextT, t - quotient * nextT];
-  }
-  return mod(t, p);
-}
-
 const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
 
 async function xOfShared(key: EcKey, peer: EcPublicKey): Promise<bigint> {
@@ -155,22 +178,6 @@ async function xOfShared(key: EcKey, peer: EcPublicKey): Promise<bigint> {
   return x;
 }
 
-function mod(value: bigint, p: bigint): bigint {
-  const rest = value % p;
-  return rest < 0n ? rest + p : rest;
-}
-
-function power(base: bigint, exponent: bigint, p: bigint): bigint {
-  let result = 1n;
-  for (let square = base, left = exponent; left > 0n; left >>= 1n, square = (square * square) % p)
-    if (left & 1n) result = (result * square) % p;
-  return result;
-}
-
-function toBigint(bytes: Uint8Array): bigint {
-  return BigInt(`0x0${toHex(bytes)}`);
-}
-
 function toBytes(value: bigint, curve: CurveName): Uint8Array {
-  return fromHex(value.toString(16).padStart(2 * curveWidth(curve), '0')) as Uint8Array;
+  return bytesOf(value, curveWidth(curve));
 }

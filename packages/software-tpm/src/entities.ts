@@ -1,5 +1,6 @@
 import { u32be } from '@sekimori/bytes';
 import { type HashName, Secret } from '@sekimori/crypto-core';
+import { TPM_RH } from '@sekimori/tpm2';
 import type { Hierarchy } from './hierarchies.ts';
 import type { NvIndex } from './nv.ts';
 import type { TpmObject } from './objects.ts';
@@ -34,6 +35,14 @@ export function policyOf(entity: Entity): { readonly hash: HashName; readonly di
   const area =
     entity.kind === 'object' ? entity.object.area.value : entity.kind === 'nv' ? entity.index.public : undefined;
   return area && { hash: area.nameAlg, digest: area.authPolicy };
+}
+
+/** The handle of the hierarchy whose proof vouches for the entity. Part 1, 11.4.6.3. */
+export function hierarchyOf(entity: Entity): number {
+  if (entity.kind === 'object') return entity.object.hierarchy;
+  if (entity.kind === 'nv') return entity.index.public.attributes.platformCreate ? TPM_RH.platform : TPM_RH.owner;
+  if (entity.kind !== 'hierarchy') return TPM_RH.null;
+  return entity.hierarchy.name === 'lockout' ? TPM_RH.owner : entity.handle;
 }
 
 /** Whether a wrong authorization would count for the dictionary-attack protection. Part 1, 19.8. */

@@ -35,8 +35,7 @@ async function perform(machine: Machine, frame: CommandFrame): Promise<Answer<Ui
   if (!machine.started && name !== 'Startup') return refuse(RC.initialize);
   const command: Command = COMMANDS[name];
   // the table of handlers pairs each name with its own request and response
-  const handler: Handler<CommandName> | undefined = HANDLERS[name];
-  if (!handler) return refuse(RC.commandCode);
+  const handler: Handler<CommandName> = HANDLERS[name];
 
   const entities: Entity[] = [];
   for (const [i, kind] of handler.handles.entries()) {
@@ -83,7 +82,8 @@ function codeOfFrameFault(fault: { readonly code: string; readonly cause?: { rea
 /** Part 1, 21.1: a first parameter that is a sized buffer can be encrypted. */
 function beginsWithBuffer(codec: Codec<unknown>): boolean {
   const [first] = fieldsOf(codec);
-  return typeof first?.codec === 'object' && first.codec.name.startsWith('TPM2B_');
+  // TPM2_LoadExternal may leave its TPM2B_SENSITIVE empty
+  return typeof first?.codec === 'object' && /^TPM2B_|^TPMT_SENSITIVE$/.test(first.codec.name);
 }
 
 function refuseParameters(codec: Codec<unknown>, parameters: Uint8Array, fault: DecodeFault): Answer<never> {

@@ -5,7 +5,7 @@ import type { Machine } from './machine.ts';
 import type { Answer } from './response-codes.ts';
 
 /** What an authorization is needed for. Part 1, 19.2. */
-export type Role = 'user' | 'admin';
+export type Role = 'user' | 'admin' | 'dup';
 
 interface Done<Name extends CommandName> {
   /** Of a command that makes an object or a session. */
@@ -27,8 +27,8 @@ export interface Handler<Name extends CommandName> {
   ): Answer<Done<Name>> | Promise<Answer<Done<Name>>>;
 }
 
-/** What has none is a command that this TPM has not. */
-export type Handlers = { readonly [Name in CommandName]?: Handler<Name> };
+/** Each command has a handler, or this does not compile. */
+export type Handlers = { readonly [Name in CommandName]: Handler<Name> };
 
 interface Layout<Name extends CommandName, Kinds extends readonly HandleKind[]> {
   readonly handles?: Kinds;

@@ -15,7 +15,15 @@ export interface HandleKinds {
   provision: HierarchyEntity;
   /** Those whose authorization can be changed. */
   authorizable: HierarchyEntity;
+  /** The one whose hierarchy is private. */
+  endorsement: HierarchyEntity;
+  lockout: HierarchyEntity;
+  /** Those that may clear. */
+  clearing: HierarchyEntity;
   pcr: PcrEntity;
+  pcrOrNull: PcrEntity | HierarchyEntity;
+  /** What TPM2_ContextSave puts aside. */
+  saveable: ObjectEntity | SessionEntity;
   nv: NvEntity;
   nvAuth: HierarchyEntity | NvEntity;
   policySession: SessionEntity;
@@ -61,8 +69,7 @@ export async function resolveHandle(
 }
 
 export function sessionOf(machine: Machine, handle: number) {
-  const session = machine.sessions.get(handle & 0xffffff);
-  return session?.handle === handle ? session : undefined;
+  return machine.sessions.get(handle);
 }
 
 const HIERARCHY_OF: ReadonlyMap<number, HierarchyName> = new Map(
@@ -89,7 +96,12 @@ const ALLOWED: Readonly<Record<HandleKind, (handle: number) => boolean>> = {
   hierarchy: isHierarchy,
   provision: isProvision,
   authorizable: isOneOf('owner', 'endorsement', 'platform', 'lockout'),
+  endorsement: isOneOf('endorsement'),
+  lockout: isOneOf('lockout'),
+  clearing: isOneOf('lockout', 'platform'),
   pcr: isPcr,
+  pcrOrNull: (handle) => isPcr(handle) || isNull(handle),
+  saveable: (handle) => ['transient', 'hmac-session', 'policy-session'].includes(handleType(handle) ?? ''),
   nv: isNv,
   nvAuth: (handle) => isProvision(handle) || isNv(handle),
   policySession: (handle) => handleType(handle) === 'policy-session',

@@ -1,11 +1,11 @@
 import { type Crypto, type PrivateKey, Secret } from '@sekimori/crypto-core';
-import { nameOf, type PublicArea, qualifiedNameOfPrimary } from '@sekimori/tpm2';
+import { nameOf, type PublicArea, qualifiedNameOfPrimary, type TpmtPublic } from '@sekimori/tpm2';
 import type { EcKey } from './curves.ts';
 
 export type AsymmetricKey =
   | { readonly type: 'rsa'; readonly privateKey: PrivateKey }
   | { readonly type: 'ecc'; readonly ecKey: EcKey };
-/** Sealed data stand where others have a key. */
+/** Sealed data, or the key of an HMAC, stand where others have a key pair. */
 export type ObjectKey = AsymmetricKey | { readonly type: 'keyedhash'; readonly data: Secret };
 
 /** A loaded object: a public area, and mostly the key to it. */
@@ -16,8 +16,10 @@ export interface TpmObject {
   /** The hierarchy's handle. */
   readonly hierarchy: number;
   readonly auth: Secret;
-  /** Absent after TPM2_LoadExternal. */
+  /** Absent after TPM2_LoadExternal of a public area alone. */
   readonly key: ObjectKey | undefined;
+  /** seedValue of TPMT_SENSITIVE. Absent for a primary storage key: its seed follows from that of its hierarchy. */
+  readonly seedValue: Secret | undefined;
 }
 
 /** `qualifiedName`: of an object that is no primary. */
@@ -26,9 +28,10 @@ export function objectOf(
   parts: Pick<TpmObject, 'area' | 'hierarchy' | 'key'> & {
     readonly auth?: Uint8Array;
     readonly qualifiedName?: Uint8Array;
+    readonly seedValue?: Uint8Array | undefined;
   },
 ): TpmObject {
-  const { area, hierarchy, key } = parts;
+  const { area, hierarchy, key, seedValue } = parts;
   return {
     area,
     hierarchy,
@@ -36,7 +39,18 @@ export function objectOf(
     name: nameOf(crypto, area),
     qualifiedName: parts.qualifiedName ?? qualifiedNameOfPrimary(crypto, area, hierarchy),
     auth: new Secret(withoutTrailingZeros(parts.auth ?? new Uint8Array(0))),
+    seedValue: seedValue && new Secret(seedValue),
   };
+}
+
+/** Whether objects can stand below it. Part 1, 27.1. */
+export function isStorageArea({ objectAttributes, parameters }: TpmtPublic): boolean {
+  if (!objectAttributes.restricted || !objectAttributes.decrypt) return false;
+  return (parameters.is === 'rsa' || parameters.is === 'ecc') && parameters.value.symmetric.algorithm === 'aes';
+}
+
+export function isStorageKey({ area, key }: TpmObject): boolean {
+  return key !== undefined && isStorageArea(area.value);
 }
 
 /** Part 1, 19.6.4.3: an authValue is compared and used without its trailing zeros. */

@@ -100,3 +100,8 @@ function startValue(bank: HashName, index: number, locality: number): Uint8Array
   if (locality !== 0) value[value.length - 1] = locality;
   return value;
 }
+
+/** Whether a change of it leaves the counter of changes as it is. */
+export function isUncounted(index: number): boolean {
+  return UNCOUNTED.has(index);
+}

@@ -4,7 +4,7 @@ import { type Crypto, type CurveName, type PrivateKey, Secret } from '@sekimori/
 import { TPM2B_NV_PUBLIC, TPM2B_PUBLIC, TPMS_NV_PUBLIC } from '@sekimori/tpm2';
 import { ecKeyOf } from './curves.ts';
 import { HIERARCHY_NAMES } from './hierarchies.ts';
-import type { Machine } from './machine.ts';
+import { known, type Machine } from './machine.ts';
 import { nvIndexOf } from './nv.ts';
 import { type ObjectKey, objectOf } from './objects.ts';
 
@@ -15,6 +15,8 @@ interface SavedState {
   readonly resetCount: number;
   readonly restartCount: number;
   readonly shutdown?: 'clear' | 'state';
+  /** Missing in the states of earlier versions, which had no counters. */
+  readonly highestCounter?: string;
   readonly hierarchies: Readonly<
     Record<
       string,
@@ -35,6 +37,8 @@ interface SavedState {
     readonly key: SavedKey;
     /** Missing in the states of earlier versions, where all were primaries. */
     readonly qualifiedName?: string;
+    /** Of storage keys below a parent, and of sealed data. */
+    readonly seedValue?: string;
   }[];
   readonly nv: readonly { readonly area: string; readonly auth: string; readonly data: string }[];
 }
@@ -58,10 +62,11 @@ export async function saveState(machine: Machine): Promise<Secret> {
   );
   const persistents = await Promise.all(
     [...machine.persistents].map(async ([handle, load]) => {
-      const { area, hierarchy, auth, key, qualifiedName } = await load();
+      const { area, hierarchy, auth, key, qualifiedName, seedValue } = await load();
       if (!key) throw new Error('a persistent object has a private part');
       const names = { area: toBase64Url(encode(TPM2B_PUBLIC, area)), qualifiedName: toBase64Url(qualifiedName) };
-      return { handle, hierarchy, ...names, auth: auth.use(toBase64Url), key: savedKey(key) };
+      const seed = seedValue && { seedValue: seedValue.use(toBase64Url) };
+      return { handle, hierarchy, ...names, auth: auth.use(toBase64Url), key: savedKey(key), ...seed };
     }),
   );
   const nv = await Promise.all(
@@ -71,12 +76,13 @@ export async function saveState(machine: Machine): Promise<Secret> {
       return { area: toBase64Url(area), auth: index.auth.use(toBase64Url), data: toBase64Url(index.data) };
     }),
   );
-  const { resetCount, restartCount, shutdown } = machine;
+  const { resetCount, restartCount, shutdown, highestCounter } = machine;
   const state: SavedState = {
     version: 1,
     clock: machine.time.clock.toString(),
     resetCount,
     restartCount,
+    highestCounter: highestCounter.toString(),
     ...(shutdown && { shutdown }),
     hierarchies,
     persistents,
@@ -93,6 +99,7 @@ export function loadState(machine: Machine, saved: Secret): void {
   machine.resetCount = state.resetCount;
   machine.restartCount = state.restartCount;
   machine.shutdown = state.shutdown;
+  machine.highestCounter = BigInt(state.highestCounter ?? 0);
   for (const name of HIERARCHY_NAMES) {
     const from = state.hierarchies[name];
     if (!from) throw new Error(`the state lacks the ${name} hierarchy`);
@@ -102,21 +109,22 @@ export function loadState(machine: Machine, saved: Secret): void {
     hierarchy.auth = new Secret(bytesOf(from.auth ?? ''));
     for (const [id, pkcs8] of Object.entries(from.rsaKeys)) hierarchy.rsaKeys.set(id, imported(machine.crypto, pkcs8));
   }
-  for (const { handle, hierarchy, area, auth, key, qualifiedName } of state.persistents) {
+  for (const { handle, hierarchy, area, auth, key, qualifiedName, seedValue } of state.persistents) {
     const publicArea = decode(TPM2B_PUBLIC, bytesOf(area));
     if (!publicArea.ok) throw new Error('the state holds an object that is none');
     const parts = { area: publicArea.value, hierarchy, auth: bytesOf(auth), key: loadedKey(machine.crypto, key) };
     const object = objectOf(machine.crypto, {
       ...parts,
       ...(qualifiedName === undefined ? {} : { qualifiedName: bytesOf(qualifiedName) }),
+      ...(seedValue === undefined ? {} : { seedValue: bytesOf(seedValue) }),
     });
-    machine.persistents.set(handle, async () => object);
+    machine.persistents.set(handle, known(object));
   }
   for (const { area, auth, data } of state.nv) {
     const nvPublic = decode(TPM2B_NV_PUBLIC, bytesOf(area));
     if (!nvPublic.ok) throw new Error('the state holds an NV index that is none');
     const index = nvIndexOf(machine.crypto, nvPublic.value.value, { auth: bytesOf(auth), data: bytesOf(data) });
-    machine.nvIndices.set(index.public.nvIndex, async () => index);
+    machine.nvIndices.set(index.public.nvIndex, known(index));
   }
 }
 

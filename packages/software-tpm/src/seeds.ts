@@ -1,20 +1,38 @@
 import { utf8 } from '@sekimori/bytes';
-import { decode } from '@sekimori/codec';
-import { type Crypto, hashLength, type Secret } from '@sekimori/crypto-core';
-import { kdfe, TPMS_ECC_POINT } from '@sekimori/tpm2';
+import { decode, encode } from '@sekimori/codec';
+import { type Crypto, hashLength, Secret } from '@sekimori/crypto-core';
+import { kdfe, pointOf, type PublicArea, publicKeyOf, TPMS_ECC_POINT } from '@sekimori/tpm2';
 import type { TpmObject } from './objects.ts';
 
-/** The private side of `shareSeed` of tpm2: a session's salt or a credential's seed. Undefined when it does not open. Part 1, B.10 and C.6. */
+/** What a seed is for: it is part of how the seed is shared. Part 1, B.10 and C.6. */
+export type SeedLabel = 'IDENTITY' | 'SECRET' | 'DUPLICATE';
+
+/** A seed that the holder of a key can recover, and the way it travels. Undefined for a public area that is no key. */
+export function shareSeed(crypto: Crypto, area: PublicArea, label: SeedLabel) {
+  const found = publicKeyOf(crypto, area);
+  if (!found.ok) return undefined;
+  const peer = found.value;
+  const { nameAlg } = area.value;
+  if (peer.type === 'rsa') {
+    const bytes = crypto.random(hashLength(nameAlg));
+    // the label's NUL is part of it
+    return { seed: new Secret(bytes), encrypted: crypto.rsaOaepEncrypt(peer, nameAlg, utf8(`${label}\0`), bytes) };
+  }
+  const { publicKey, sharedSecret } = crypto.agreeEphemeral(peer);
+  const seed = kdfe(crypto, nameAlg, sharedSecret, label, publicKey.x, peer.x, 8 * hashLength(nameAlg));
+  return { seed, encrypted: encode(TPMS_ECC_POINT, pointOf(publicKey)) };
+}
+
+/** The private side of it: a session's salt, a credential's or a duplicate's seed. Undefined when it does not open. */
 export async function recoverSeed(
   crypto: Crypto,
   object: TpmObject,
-  label: 'IDENTITY' | 'SECRET',
+  label: SeedLabel,
   encrypted: Uint8Array,
 ): Promise<Secret | undefined> {
   const { key, area } = object;
   const { nameAlg } = area.value;
   if (key?.type === 'rsa') {
-    // the label's NUL is part of it
     const seed = await key.privateKey.decrypt(nameAlg, utf8(`${label}\0`), encrypted);
     return seed && seed.length <= hashLength(nameAlg) ? seed : undefined;
   }

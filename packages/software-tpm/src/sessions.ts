@@ -1,7 +1,8 @@
 import { concat, equal } from '@sekimori/bytes';
 import type { Infer } from '@sekimori/codec';
-import type { Crypto, HashName, Secret } from '@sekimori/crypto-core';
-import { PolicyDigest, type TPMT_SYM_DEF } from '@sekimori/tpm2';
+import type { HashName, Secret } from '@sekimori/crypto-core';
+import type { TPMT_SYM_DEF } from '@sekimori/tpm2';
+import { emptyPolicy } from './policy-digest.ts';
 import { type Entity, authOf, nameOfEntity } from './entities.ts';
 
 export type SymmetricDefinition = Infer<typeof TPMT_SYM_DEF>;
@@ -16,25 +17,33 @@ export interface Session {
   readonly key: Secret;
   /** Of a bound session: the entity's Name and authorization at that time. */
   readonly bound: Uint8Array | undefined;
+  /** Milliseconds of the TPM's time. */
+  readonly startedAt: number;
   nonceTpm: Uint8Array;
   policy: PolicyState;
 }
 
 /** What a policy session has collected. Part 1, 19.7; it starts anew after each use. */
 export interface PolicyState {
-  digest: PolicyDigest;
+  digest: Uint8Array;
   /** The PCR update counter at TPM2_PolicyPCR. */
   pcrCounter?: number;
   commandCode?: number;
-  cpHash?: Uint8Array;
+  /** Over the whole command, or over the Names in it: there is one such hash at most. */
+  boundTo?: { readonly what: 'command' | 'names'; readonly hash: Uint8Array };
+  /** TPMA_LOCALITY. */
+  locality?: number;
+  nvWritten?: boolean;
   /** TPM2_PolicyAuthValue: the HMAC shows knowledge of the authorization too. */
   needsAuthValue: boolean;
-  /** TPM2_PolicySecret with an expiration: milliseconds of the TPM's time. */
+  /** TPM2_PolicyPassword: the authorization stands where the HMAC would. The later of the two holds. */
+  needsPassword: boolean;
+  /** TPM2_PolicySecret or TPM2_PolicySigned with an expiration: milliseconds of the TPM's time. */
   expiresAt?: number;
 }
 
-export function freshPolicy(crypto: Crypto, hash: HashName): PolicyState {
-  return { digest: PolicyDigest.start(crypto, hash), needsAuthValue: false };
+export function freshPolicy(hash: HashName): PolicyState {
+  return { digest: emptyPolicy(hash), needsAuthValue: false, needsPassword: false };
 }
 
 /** What a session bound to this entity would keep. Part 1, 19.6.8. */

@@ -7,11 +7,14 @@ import type { Machine } from './machine.ts';
 
 const TPM_ST_CREATION = 0x8021;
 const TPM_ST_VERIFIED = 0x8022;
+const TPM_ST_HASHCHECK = 0x8024;
+const TPM_ST_AUTH = { authSecret: 0x8023, authSigned: 0x8025 } as const;
+const NONE = new Uint8Array(0);
 
 /** TPMT_TK_CREATION. */
 export function creationTicket(machine: Machine, hierarchy: number, name: Uint8Array, creationHash: Uint8Array) {
   const digest = ticketDigest(machine, hierarchy, TPM_ST_CREATION, name, creationHash);
-  return { tag: TPM_ST_CREATION, hierarchy, digest: digest ?? new Uint8Array(0) } as const;
+  return { tag: TPM_ST_CREATION, hierarchy, digest: digest ?? NONE } as const;
 }
 
 /** TPMT_TK_VERIFIED. Undefined where no such hierarchy has a proof. */
@@ -21,11 +24,27 @@ export function verifiedTicket(machine: Machine, hierarchy: number, digest: Uint
 }
 
 /** What a signature by a key of the NULL hierarchy gives: it proves nothing, and PolicyAuthorize refuses it. */
-export const NULL_VERIFIED_TICKET = {
-  tag: TPM_ST_VERIFIED,
-  hierarchy: TPM_RH.null,
-  digest: new Uint8Array(0),
-} as const;
+export const NULL_VERIFIED_TICKET = { tag: TPM_ST_VERIFIED, hierarchy: TPM_RH.null, digest: NONE } as const;
+
+/** TPMT_TK_HASHCHECK: this TPM hashed it, and it does not begin as its own structures do. */
+export function hashcheckTicket(machine: Machine, hierarchy: number, hash: HashName, digest: Uint8Array) {
+  if (hierarchy === TPM_RH.null) return undefined;
+  const made = ticketDigest(machine, hierarchy, TPM_ST_HASHCHECK, u16be(TPM_ALG[hash]), digest);
+  return made && ({ tag: TPM_ST_HASHCHECK, hierarchy, digest: made } as const);
+}
+
+export const NULL_HASHCHECK_TICKET = { tag: TPM_ST_HASHCHECK, hierarchy: TPM_RH.null, digest: NONE } as const;
+
+/** TPMT_TK_AUTH. TPM2_PolicyTicket, which alone takes it, is not there. */
+export function authTicket(
+  machine: Machine,
+  tag: 'authSecret' | 'authSigned',
+  hierarchy: number,
+  ...parts: readonly Uint8Array[]
+) {
+  const digest = ticketDigest(machine, hierarchy, TPM_ST_AUTH[tag], ...parts);
+  return { tag, hierarchy, digest: digest ?? NONE } as const;
+}
 
 /** The hash that a Name begins with. */
 export function hashOfName(name: Uint8Array): HashName | undefined {

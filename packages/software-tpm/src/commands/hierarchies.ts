@@ -17,4 +17,17 @@ export const hierarchies = {
       return ok({ response: {} });
     },
   }),
+  /** Part 3, 24.6. */
+  Clear: handler<'Clear'>()({
+    handles: ['clearing'],
+    run: (machine) => {
+      machine.clear();
+      return ok({ response: {} });
+    },
+  }),
+  /** Part 3, 25.2. Nothing is ever locked out here, so there is nothing to reset. */
+  DictionaryAttackLockReset: handler<'DictionaryAttackLockReset'>()({
+    handles: ['lockout'],
+    run: () => ok({ response: {} }),
+  }),
 };

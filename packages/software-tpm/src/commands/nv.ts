@@ -1,15 +1,18 @@
-import { concat } from '@sekimori/bytes';
+import { concat, u64be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { hashLength } from '@sekimori/crypto-core';
-import { ok } from '@sekimori/result';
+import { type Failed, ok } from '@sekimori/result';
 import { handleType, TPMS_NV_PUBLIC } from '@sekimori/tpm2';
-import type { HierarchyEntity, NvEntity } from '../entities.ts';
 import { handler } from '../handler.ts';
-import { type Machine, MAX_NV_BUFFER } from '../machine.ts';
-import { type NvIndex, nvIndexOf } from '../nv.ts';
-import { inHandle, inParameter, RC, refuse } from '../response-codes.ts';
+import { known, MAX_NV_BUFFER } from '../machine.ts';
+import { toBigint } from '../numbers.ts';
+import { changeNv, mayAccess, nvIndexOf, type NvPublic, readable, writable } from '../nv.ts';
+import { inHandle, inParameter, RC, type Refusal, refuse } from '../response-codes.ts';
 
-/** Part 3, 31: ordinary indices. */
+/** Bytes of a counter. Part 2, 13.4. */
+const COUNTER_SIZE = 8;
+
+/** Part 3, 31: ordinary indices and counters. */
 export const nv = {
   NV_ReadPublic: handler<'NV_ReadPublic'>()({
     handles: ['nv'],
@@ -21,8 +24,8 @@ export const nv = {
   NV_Read: handler<'NV_Read'>()({
     handles: ['nvAuth', 'nv'],
     run: (_machine, [authority, { index }], { size, offset }) => {
-      if (!mayAccess(authority, index, 'Read')) return refuse(RC.nvAuthorization);
-      if (!index.public.attributes.written) return refuse(RC.nvUninitialized);
+      const allowed = readable(authority, index);
+      if (!allowed.ok) return allowed;
       if (size > MAX_NV_BUFFER) return inParameter(1, RC.value);
       if (offset + size > index.data.length) return refuse(RC.nvRange);
       return ok({ response: { data: index.data.slice(offset, offset + size) } });
@@ -30,42 +33,53 @@ export const nv = {
   }),
   NV_Write: handler<'NV_Write'>()({
     handles: ['nvAuth', 'nv'],
-    run: (machine, [authority, { handle, index }], { data, offset }) => {
-      if (!mayAccess(authority, index, 'Write')) return refuse(RC.nvAuthorization);
-      if (index.public.attributes.writeLocked) return refuse(RC.nvLocked);
+    run: (machine, [authority, { index }], { data, offset }) => {
+      const allowed = writable(authority, index);
+      if (!allowed.ok) return allowed;
+      const { kind, writeAll } = index.public.attributes;
+      if (kind !== 'ordinary') return inHandle(2, RC.attributes);
       if (data.length > MAX_NV_BUFFER) return inParameter(1, RC.value);
       if (offset + data.length > index.data.length) return refuse(RC.nvRange);
+      if (writeAll && data.length < index.data.length) return refuse(RC.nvRange);
       const written = concat(index.data.subarray(0, offset), data, index.data.subarray(offset + data.length));
-      change(machine, handle, index, { written: true }, written);
+      changeNv(machine, index, { written: true }, written);
+      return ok({ response: {} });
+    },
+  }),
+  NV_Increment: handler<'NV_Increment'>()({
+    handles: ['nvAuth', 'nv'],
+    run: (machine, [authority, { index }]) => {
+      const allowed = writable(authority, index);
+      if (!allowed.ok) return allowed;
+      const { kind, written } = index.public.attributes;
+      if (kind !== 'counter') return inHandle(2, RC.attributes);
+      // a counter that is removed and defined again must not go back
+      const count = 1n + (written ? toBigint(index.data) : machine.highestCounter);
+      if (count > machine.highestCounter) machine.highestCounter = count;
+      changeNv(machine, index, { written: true }, u64be(count));
       return ok({ response: {} });
     },
   }),
   NV_WriteLock: handler<'NV_WriteLock'>()({
     handles: ['nvAuth', 'nv'],
-    run: (machine, [authority, { handle, index }]) => {
+    run: (machine, [authority, { index }]) => {
       if (!mayAccess(authority, index, 'Write')) return refuse(RC.nvAuthorization);
-      if (!index.public.attributes.writeDefine) return inHandle(2, RC.attributes);
-      change(machine, handle, index, { writeLocked: true }, index.data);
+      const { writeDefine, writeStClear } = index.public.attributes;
+      if (!writeDefine && !writeStClear) return inHandle(2, RC.attributes);
+      changeNv(machine, index, { writeLocked: true });
       return ok({ response: {} });
     },
   }),
   NV_DefineSpace: handler<'NV_DefineSpace'>()({
     handles: ['provision'],
     run: (machine, [{ hierarchy }], { auth, publicInfo }) => {
-      const { nvIndex, nameAlg, attributes, authPolicy, dataSize } = publicInfo.value;
-      const isOrdinary = attributes.kind === 'ordinary';
-      const isReadable = attributes.ppRead || attributes.ownerRead || attributes.authRead || attributes.policyRead;
-      const isWritable = attributes.ppWrite || attributes.ownerWrite || attributes.authWrite || attributes.policyWrite;
-      if (handleType(nvIndex) !== 'nv') return inParameter(2, RC.value);
-      if (!isOrdinary || !isReadable || !isWritable || attributes.written || attributes.writeLocked)
-        return inParameter(2, RC.attributes);
+      const { nvIndex, nameAlg, attributes } = publicInfo.value;
+      const unusable = unusableIndex(publicInfo.value);
+      if (unusable) return unusable;
       if (attributes.platformCreate !== (hierarchy.name === 'platform')) return inParameter(2, RC.attributes);
-      if (authPolicy.length !== 0 && authPolicy.length !== hashLength(nameAlg)) return inParameter(2, RC.size);
-      if (dataSize > MAX_NV_BUFFER) return inParameter(2, RC.size);
       if (auth.length > hashLength(nameAlg)) return inParameter(1, RC.size);
       if (machine.nvIndices.has(nvIndex)) return refuse(RC.nvDefined);
-      const index = nvIndexOf(machine.crypto, publicInfo.value, { auth });
-      machine.nvIndices.set(nvIndex, async () => index);
+      machine.nvIndices.set(nvIndex, known(nvIndexOf(machine.crypto, publicInfo.value, { auth })));
       return ok({ response: {} });
     },
   }),
@@ -80,21 +94,18 @@ export const nv = {
   }),
 };
 
-/** Its Name changes with its attributes. */
-function change(
-  machine: Machine,
-  handle: number,
-  index: NvIndex,
-  attributes: Partial<NvIndex['public']['attributes']>,
-  data: Uint8Array,
-): void {
-  const area = { ...index.public, attributes: { ...index.public.attributes, ...attributes } };
-  const changed = index.auth.use((auth) => nvIndexOf(machine.crypto, area, { auth, data }));
-  machine.nvIndices.set(handle, async () => changed);
-}
-
-/** Part 1, 37.3: a hierarchy where the index allows it; or the index itself, whose authorization was checked. */
-function mayAccess(authority: HierarchyEntity | NvEntity, index: NvIndex, access: 'Read' | 'Write'): boolean {
-  if (authority.kind === 'nv') return authority.index === index;
-  return index.public.attributes[`${authority.hierarchy.name === 'platform' ? 'pp' : 'owner'}${access}`];
+function unusableIndex({ nvIndex, nameAlg, attributes, authPolicy, dataSize }: NvPublic): Failed<Refusal> | undefined {
+  const { kind } = attributes;
+  const isReadable = attributes.ppRead || attributes.ownerRead || attributes.authRead || attributes.policyRead;
+  const isWritable = attributes.ppWrite || attributes.ownerWrite || attributes.authWrite || attributes.policyWrite;
+  if (handleType(nvIndex) !== 'nv') return inParameter(2, RC.value);
+  if (authPolicy.length !== 0 && authPolicy.length !== hashLength(nameAlg)) return inParameter(2, RC.size);
+  if (kind !== 'ordinary' && kind !== 'counter') return inParameter(2, RC.attributes);
+  if (attributes.written || attributes.writeLocked || attributes.readLocked) return inParameter(2, RC.attributes);
+  if (!isReadable || !isWritable) return inParameter(2, RC.attributes);
+  // a counter never forgets, and is never half written
+  if (kind === 'counter' && attributes.clearStClear && !attributes.orderly) return inParameter(2, RC.attributes);
+  if (attributes.clearStClear && attributes.writeDefine) return inParameter(2, RC.attributes);
+  if (dataSize > MAX_NV_BUFFER || (kind === 'counter' && dataSize !== COUNTER_SIZE)) return inParameter(2, RC.size);
+  return undefined;
 }

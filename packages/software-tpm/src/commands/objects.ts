@@ -1,14 +1,16 @@
 import { u32be } from '@sekimori/bytes';
 import { hashLength } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { handleType, publicKeyOf, TPM_RH } from '@sekimori/tpm2';
+import { handleType, type PublicArea, publicKeyOf, TPM_RH } from '@sekimori/tpm2';
 import { creationOf, loadObject } from '../creation.ts';
 import { handler } from '../handler.ts';
-import { isHierarchy, sessionOf } from '../handles.ts';
-import { objectOf } from '../objects.ts';
+import { isHierarchy } from '../handles.ts';
+import { known } from '../machine.ts';
+import { objectOf, type TpmObject } from '../objects.ts';
 import { primaryObject } from '../primary.ts';
 import { inHandle, inParameter, RC, refuse } from '../response-codes.ts';
-import { unusableTemplate } from '../template.ts';
+import { keyOf } from '../sensitive.ts';
+import { unusableArea, unusableTemplate } from '../template.ts';
 
 /** Where the owner's persistent handles end and the platform's begin. Part 2, 7.5. */
 const FIRST_PLATFORM_HANDLE = 0x81800000;
@@ -18,7 +20,7 @@ export const objects = {
     handles: ['hierarchy'],
     run: async (machine, [{ hierarchy }], { inSensitive, inPublic, outsideInfo, creationPCR }) => {
       if (machine.transients.isFull) return refuse(RC.objectMemory);
-      const unusable = unusableTemplate(inPublic.value);
+      const unusable = unusableTemplate(inPublic.value, { kind: 'hierarchy' }, inSensitive.data.length);
       if (unusable) return unusable;
       const { nameAlg } = inPublic.value;
       if (inSensitive.userAuth.length > hashLength(nameAlg)) return inParameter(1, RC.size);
@@ -32,10 +34,25 @@ export const objects = {
     },
   }),
   LoadExternal: handler<'LoadExternal'>()({
-    run: (machine, _handles, { inPublic, hierarchy }) => {
-      if (!publicKeyOf(machine.crypto, inPublic).ok) return inParameter(2, RC.value);
+    run: (machine, _handles, { inPrivate, inPublic, hierarchy }) => {
+      const { crypto } = machine;
       if (!isHierarchy(hierarchy)) return inParameter(3, RC.value);
-      const object = objectOf(machine.crypto, { area: inPublic, hierarchy, key: undefined });
+      let object: TpmObject;
+      if (inPrivate) {
+        const { fixedTPM, fixedParent, restricted } = inPublic.value.objectAttributes;
+        // what came in clear proves nothing about where it is
+        if (hierarchy !== TPM_RH.null) return inParameter(3, RC.hierarchy);
+        if (fixedTPM || fixedParent || restricted) return inParameter(2, RC.attributes);
+        const unusable = unusableArea(inPublic.value, { kind: 'hierarchy' });
+        if (unusable) return unusable;
+        const key = keyOf(crypto, inPublic, inPrivate);
+        if (!key) return inParameter(2, RC.binding);
+        const seedValue = inPrivate.seedValue.length > 0 ? inPrivate.seedValue : undefined;
+        object = objectOf(crypto, { area: inPublic, hierarchy, key, auth: inPrivate.authValue, seedValue });
+      } else {
+        if (isKeyPair(inPublic) && !publicKeyOf(crypto, inPublic).ok) return inParameter(2, RC.value);
+        object = objectOf(crypto, { area: inPublic, hierarchy, key: undefined });
+      }
       const loaded = loadObject(machine, object);
       return loaded.ok ? ok({ handle: loaded.value, response: { name: object.name } }) : loaded;
     },
@@ -60,21 +77,12 @@ export const objects = {
       }
       if (object.key === undefined) return inHandle(2, RC.attributes);
       if (machine.persistents.has(persistentHandle)) return refuse(RC.nvDefined);
-      machine.persistents.set(persistentHandle, async () => object);
+      machine.persistents.set(persistentHandle, known(object));
       return ok({ response: {} });
-    },
-  }),
-  FlushContext: handler<'FlushContext'>()({
-    sessions: false,
-    run: (machine, _handles, { flushHandle }) => {
-      const gone =
-        machine.transients.delete(flushHandle) ||
-        (sessionOf(machine, flushHandle) !== undefined && machine.sessions.delete(flushHandle & 0xffffff));
-      return gone ? ok({ response: {} }) : inParameter(1, isFlushable(flushHandle) ? RC.handle : RC.value);
     },
   }),
 };
 
-function isFlushable(handle: number): boolean {
-  return ['transient', 'hmac-session', 'policy-session'].includes(handleType(handle) ?? '');
+function isKeyPair({ value }: PublicArea): boolean {
+  return value.type === 'rsa' || value.type === 'ecc';
 }

@@ -21,11 +21,22 @@ export const pcr = {
     },
   }),
   PCR_Extend: handler<'PCR_Extend'>()({
-    handles: ['pcr'],
-    run: ({ pcrs }, [{ handle }], { digests }) => {
+    handles: ['pcrOrNull'],
+    run: ({ pcrs }, [{ kind, handle }], { digests }) => {
+      if (kind === 'hierarchy') return ok({ response: {} });
       if (!isExtendable(handle)) return refuse(RC.locality);
       for (const { hashAlg, digest } of digests) pcrs.extend(handle, hashAlg, digest);
       return ok({ response: {} });
+    },
+  }),
+  /** Part 3, 22.4: hashed for each bank. Without a PCR the digests alone are wanted. */
+  PCR_Event: handler<'PCR_Event'>()({
+    handles: ['pcrOrNull'],
+    run: ({ crypto, pcrs }, [{ kind, handle }], { eventData }) => {
+      if (kind === 'pcr' && !isExtendable(handle)) return refuse(RC.locality);
+      const digests = pcrs.banks.map((hashAlg) => ({ hashAlg, digest: crypto.hash(hashAlg, eventData) }));
+      if (kind === 'pcr') for (const { hashAlg, digest } of digests) pcrs.extend(handle, hashAlg, digest);
+      return ok({ response: { digests } });
     },
   }),
   PCR_Reset: handler<'PCR_Reset'>()({

@@ -52,10 +52,11 @@ export const sessions = {
         symmetric: symmetric satisfies SymmetricDefinition,
         key,
         bound: isBound ? bindingOf(bind) : undefined,
+        startedAt: machine.time.time,
         nonceTpm,
-        policy: freshPolicy(crypto, authHash),
+        policy: freshPolicy(authHash),
       }));
-      return session ? ok({ handle: session.handle, response: { nonceTPM: nonceTpm } }) : refuse(RC.sessionMemory);
+      return session ? ok({ handle: session.handle, response: { nonceTPM: nonceTpm } }) : refuse(RC.sessionHandles);
     },
   }),
 };
