@@ -1,7 +1,7 @@
-import { blob, closed, type Codec, type Infer, list, mapped, open, struct, u8, u32 } from '@sekimori/codec';
-import { TPM_ALG_ID, TPM_ECC_CURVE } from './algorithms.ts';
+import { blob, bytes, closed, type Codec, type Infer, list, mapped, open, struct, u8, u32 } from '@sekimori/codec';
+import { HASHES } from '@sekimori/crypto-core';
+import { algorithms, TPM_ALG_ID, TPM_ECC_CURVE } from './algorithms.ts';
 import { TPMA_ALGORITHM, TPMA_CC } from './attributes.ts';
-import { TPMT_HA } from './buffers.ts';
 import { TPML_PCR_BANKS } from './pcr-selection.ts';
 import { union } from './union.ts';
 
@@ -116,11 +116,15 @@ export const TPML_TAGGED_PCR_PROPERTY = list(
 );
 /** TPML_ECC_CURVE. Part 2, 10.9.11. */
 export const TPML_ECC_CURVE = list(u32, 508, TPM_ECC_CURVE);
+/** TPMT_HA+: a hierarchy without a policy has the null algorithm and no digest. Part 2, 10.3.2 and 10.8.4. */
+const POLICY_HASH = struct('TPMT_HA')
+  .field('hashAlg', algorithms('TPMI_ALG_HASH+', ['null', 'sha1', 'sha256', 'sha384', 'sha512']))
+  .field('digest', (seen): Codec<Uint8Array> => bytes(seen.hashAlg === 'null' ? 0 : HASHES[seen.hashAlg]));
 /** TPML_TAGGED_POLICY: policies of hierarchies. Part 2, 10.9.12. */
 export const TPML_TAGGED_POLICY = list(
   u32,
   29,
-  struct('TPMS_TAGGED_POLICY').field('handle', u32).field('policyHash', TPMT_HA),
+  struct('TPMS_TAGGED_POLICY').field('handle', u32).field('policyHash', POLICY_HASH),
 );
 /** TPML_ACT_DATA: authenticated countdown timers. Part 2, 10.9.13. */
 export const TPML_ACT_DATA = list(
