@@ -2,7 +2,13 @@ import { describe } from 'vitest';
 import { attestationContract } from './contract/attestation.ts';
 import { basicsContract } from './contract/basics.ts';
 import { tpmBench, type TpmUnderTest } from './contract/bench.ts';
-import { ownerContract } from './contract/owner.ts';
+import { completenessContract } from './contract/completeness.ts';
+import { contextsContract } from './contract/contexts.ts';
+import { duplicationContract } from './contract/duplication.ts';
+import { keysContract } from './contract/keys.ts';
+import { nvContract } from './contract/nv.ts';
+import { policiesContract } from './contract/policies.ts';
+import { clearContract, ownerContract } from './contract/owner.ts';
 import { sealingContract } from './contract/sealing.ts';
 import { sessionsContract } from './contract/sessions.ts';
 
@@ -24,5 +30,13 @@ export function tpmContract(
     sessionsContract(bench);
     sealingContract(bench);
     ownerContract(bench);
+    keysContract(bench);
+    nvContract(bench);
+    policiesContract(bench);
+    duplicationContract(bench);
+    // a resource manager has its own handles, and needs these commands for itself
+    if (!options.resourceManager) contextsContract(bench);
+    clearContract(bench);
+    completenessContract(bench, options);
   });
 }

@@ -19,6 +19,7 @@ import {
 import { handler } from '../handler.ts';
 import { FIRMWARE_VERSION, INPUT_BUFFER, type Machine, MANUFACTURER, MAX_NV_BUFFER } from '../machine.ts';
 import { isExtendable, isResettable, isUncounted, PCR_COUNT } from '../pcrs.ts';
+import { inParameter, RC } from '../response-codes.ts';
 import type { Session } from '../sessions.ts';
 
 type Kind = ResponseOf<'GetCapability'>['capabilityData']['capability'];
@@ -35,8 +36,10 @@ interface Part {
 export const capability = {
   /** Part 3, 30.2. */
   GetCapability: handler<'GetCapability'>()({
-    run: (machine, _handles, { capability: kind, property, propertyCount }) =>
-      ok({ response: LISTS[kind](machine, property, Math.min(propertyCount, MAX_ITEMS[kind])) }),
+    run: (machine, _handles, { capability: kind, property, propertyCount }) => {
+      if (kind === 'authPolicies' && handleType(property) !== 'permanent') return inParameter(2, RC.value);
+      return ok({ response: LISTS[kind](machine, property, Math.min(propertyCount, MAX_ITEMS[kind])) });
+    },
   }),
 };
 
@@ -51,7 +54,7 @@ function part<T>(
   return { moreData: left.length > count, capabilityData: data(left.slice(0, count)) };
 }
 
-const itself = (number: number) => number;
+const lowPart = (handle: number) => handle & 0xffffff;
 const none = (capabilityData: CapabilityData) => (): Part => ({ moreData: false, capabilityData });
 
 const LISTS: { readonly [K in Kind]: (machine: Machine, from: number, count: number) => Part } = {
@@ -64,7 +67,7 @@ const LISTS: { readonly [K in Kind]: (machine: Machine, from: number, count: num
       (algorithms) => ({ capability: 'algorithms', algorithms }),
     ),
   handles: (machine, from, count) =>
-    part(handlesLike(machine, from), itself, from, count, (handles) => ({ capability: 'handles', handles })),
+    part(handlesLike(machine, from), lowPart, lowPart(from), count, (handles) => ({ capability: 'handles', handles })),
   commands: (_machine, from, count) =>
     part(
       COMMAND_ATTRIBUTES,
@@ -101,10 +104,17 @@ const LISTS: { readonly [K in Kind]: (machine: Machine, from: number, count: num
     const banks = machine.pcrs.banks.map((bank) => ({ bank, indices: ALL_PCRS }));
     return { moreData: false, capabilityData: { capability: 'pcrs', banks } };
   },
-  // nobody has to be present, nothing is audited, no hierarchy has a policy, nothing is counted down
+  authPolicies: (_machine, from, count) =>
+    part(
+      NO_POLICIES,
+      ({ handle }) => handle,
+      from,
+      count,
+      (policies) => ({ capability: 'authPolicies', policies }),
+    ),
+  // nobody has to be present, nothing is audited, nothing is counted down
   ppCommands: none({ capability: 'ppCommands', commands: [] }),
   auditCommands: none({ capability: 'auditCommands', commands: [] }),
-  authPolicies: none({ capability: 'authPolicies', policies: [] }),
   act: none({ capability: 'act', actData: [] }),
 };
 
@@ -138,7 +148,7 @@ function handlesLike(machine: Machine, like: number): readonly number[] {
     case 'hmac-session':
       return handlesOf(machine.sessions.list('loaded'));
     case 'policy-session':
-      return handlesOf(machine.sessions.list('saved'));
+      return handlesOf(machine.sessions.list('saved')).map((handle) => 0x02000000 + lowPart(handle));
     case 'permanent':
       return Object.values(TPM_RH).toSorted(byNumber);
     case 'transient':
@@ -177,6 +187,12 @@ const ALGORITHMS = [
   algorithm('ecc', 'asymmetric', 'object'),
   algorithm('cfb', 'symmetric', 'encrypting'),
 ];
+
+/** TPM2_SetPrimaryPolicy is not there. */
+const NO_POLICIES = [TPM_RH.owner, TPM_RH.lockout, TPM_RH.endorsement, TPM_RH.platform].map((handle) => ({
+  handle,
+  policyHash: { hashAlg: 'null', digest: new Uint8Array(0) } as const,
+}));
 
 const CURVES = ['P-256', 'P-384', 'P-521'] as const;
 

@@ -5,7 +5,7 @@ import { creationOf, loadObject } from '../creation.ts';
 import { chance, generate } from '../generation.ts';
 import { handler } from '../handler.ts';
 import { isStorageKey, objectOf, type TpmObject } from '../objects.ts';
-import { inHandle, inParameter, RC } from '../response-codes.ts';
+import { inHandle, inParameter, RC, refuse } from '../response-codes.ts';
 import { keyOf, sensitiveOf } from '../sensitive.ts';
 import { type Above, unusableArea, unusableTemplate } from '../template.ts';
 import { unwrap, wrap } from '../wrapping.ts';
@@ -45,7 +45,7 @@ export const children = {
       const unusable = unusableArea(inPublic.value, below(parent));
       if (unusable) return unusable;
       const key = keyOf(crypto, inPublic, sensitive);
-      if (!key) return inParameter(2, RC.binding);
+      if (!key) return refuse(RC.binding);
       const object = objectOf(crypto, {
         area: inPublic,
         key,

@@ -6,7 +6,7 @@ import { nameOf, type RequestOf, TPM2B_DIGEST, TPM2B_SENSITIVE } from '@sekimori
 import { handler } from '../handler.ts';
 import { isStorageArea, isStorageKey } from '../objects.ts';
 import { protect, protectionBy, unprotect } from '../protection.ts';
-import { type Answer, inHandle, inParameter, RC } from '../response-codes.ts';
+import { type Answer, inHandle, inParameter, RC, refuse } from '../response-codes.ts';
 import { recoverSeed, shareSeed } from '../seeds.ts';
 import { keyOf, sensitiveOf } from '../sensitive.ts';
 import { isAesKeySize, unusableArea } from '../template.ts';
@@ -58,18 +58,20 @@ export const duplication = {
       if (!inner.ok) return inner;
       if (objectAttributes.encryptedDuplication && !inner.value) return inParameter(1, RC.attributes);
       const name = nameOf(crypto, objectPublic);
-      let plain: Uint8Array | undefined = request.duplicate;
+      let plain: Uint8Array = request.duplicate;
       if (inSymSeed.length > 0) {
         const seed = await recoverSeed(crypto, parent, 'DUPLICATE', inSymSeed);
         if (!seed) return inParameter(4, RC.value);
-        plain = unprotect(crypto, protectionBy(parent.area, seed), name, plain, 'zero');
-        if (!plain) return inParameter(3, RC.integrity);
+        const opened = unprotect(crypto, protectionBy(parent.area, seed), name, plain, 'zero');
+        if (!opened) return inParameter(3, RC.integrity);
+        plain = opened;
       } else if (objectAttributes.encryptedDuplication) {
         return inParameter(4, RC.attributes);
       }
       if (inner.value) {
-        plain = withoutInner(crypto, inner.value, nameAlg, name, plain);
-        if (!plain) return inParameter(3, RC.integrity);
+        const opened = withoutInner(crypto, inner.value, nameAlg, name, plain);
+        if (!opened.ok) return opened;
+        plain = opened.value;
       }
       const sensitive = decode(TPM2B_SENSITIVE, plain);
       if (!sensitive.ok) return inParameter(3, sensitive.fault.code === 'trailing-bytes' ? RC.size : RC.insufficient);
@@ -78,7 +80,7 @@ export const duplication = {
         attributes: { ...parent.area.value.objectAttributes, fixedTPM: true },
       });
       if (unusable) return unusable;
-      if (!keyOf(crypto, objectPublic, sensitive.value)) return inParameter(2, RC.binding);
+      if (!keyOf(crypto, objectPublic, sensitive.value)) return refuse(RC.binding);
       return ok({ response: { outPrivate: wrap(machine, parent, name, sensitive.value) } });
     },
   }),
@@ -94,26 +96,27 @@ function innerKey(
   instead: 'make one' | 'none',
   parameter: number,
 ): Answer<Uint8Array | undefined> {
-  if (cipher.algorithm === 'null') return given.length === 0 ? { ok: true, value: undefined } : inParameter(1, RC.size);
+  if (cipher.algorithm === 'null') return given.length === 0 ? ok(undefined) : inParameter(1, RC.size);
   if (cipher.algorithm !== 'aes') return inParameter(parameter, RC.symmetric);
   if (!isAesKeySize(cipher.keyBits)) return inParameter(parameter, RC.value);
   if (cipher.mode !== 'cfb') return inParameter(parameter, RC.mode);
   const length = cipher.keyBits / 8;
-  if (given.length === 0 && instead === 'make one') return { ok: true, value: crypto.random(length) };
-  return given.length === length ? { ok: true, value: given } : inParameter(1, RC.size);
+  if (given.length === 0 && instead === 'make one') return ok(crypto.random(length));
+  return given.length === length ? ok(given) : inParameter(1, RC.size);
 }
 
-/** Undefined for what was not wrapped with this key for this Name. */
+/** Refused: what was not wrapped with this key for this Name. */
 function withoutInner(
   crypto: Crypto,
   key: Uint8Array,
   hash: HashName,
   name: Uint8Array,
   wrapped: Uint8Array,
-): Uint8Array | undefined {
+): Answer<Uint8Array> {
   const opened = crypto.aesCfb('decrypt', key, ZERO_IV, wrapped);
   const integrity = decodePrefix(TPM2B_DIGEST, opened);
-  if (!integrity.ok) return undefined;
+  if (!integrity.ok) return inParameter(3, RC.size);
   const plain = opened.subarray(integrity.value.length);
-  return equal(integrity.value.value, crypto.hash(hash, concat(plain, name))) ? plain : undefined;
+  const holds = equal(integrity.value.value, crypto.hash(hash, concat(plain, name)));
+  return holds ? ok(plain) : inParameter(3, RC.integrity);
 }

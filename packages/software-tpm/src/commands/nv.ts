@@ -37,7 +37,7 @@ export const nv = {
       const allowed = writable(authority, index);
       if (!allowed.ok) return allowed;
       const { kind, writeAll } = index.public.attributes;
-      if (kind !== 'ordinary') return inHandle(2, RC.attributes);
+      if (kind !== 'ordinary') return refuse(RC.attributes);
       if (data.length > MAX_NV_BUFFER) return inParameter(1, RC.value);
       if (offset + data.length > index.data.length) return refuse(RC.nvRange);
       if (writeAll && data.length < index.data.length) return refuse(RC.nvRange);

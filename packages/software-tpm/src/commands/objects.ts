@@ -46,7 +46,7 @@ export const objects = {
         const unusable = unusableArea(inPublic.value, { kind: 'hierarchy' });
         if (unusable) return unusable;
         const key = keyOf(crypto, inPublic, inPrivate);
-        if (!key) return inParameter(2, RC.binding);
+        if (!key) return refuse(RC.binding);
         const seedValue = inPrivate.seedValue.length > 0 ? inPrivate.seedValue : undefined;
         object = objectOf(crypto, { area: inPublic, hierarchy, key, auth: inPrivate.authValue, seedValue });
       } else {

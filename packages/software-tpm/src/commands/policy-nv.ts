@@ -1,5 +1,5 @@
 import { concat, equal, u16be } from '@sekimori/bytes';
-import { decode, encode } from '@sekimori/codec';
+import { decodePrefix, encode } from '@sekimori/codec';
 import { ok } from '@sekimori/result';
 import { type RequestOf, TPM_EO, TPMT_HA } from '@sekimori/tpm2';
 import { handler } from '../handler.ts';
@@ -7,6 +7,7 @@ import { toBigint } from '../numbers.ts';
 import { readable } from '../nv.ts';
 import { emptyPolicy, extendPolicy } from '../policy-digest.ts';
 import { inParameter, RC, refuse } from '../response-codes.ts';
+import { hashOfName } from '../tickets.ts';
 
 /** Part 3, 23.9 and 23.22: what a policy asks of an NV index. */
 export const policyNv = {
@@ -33,10 +34,12 @@ export const policyNv = {
       if (session.type !== 'trial') {
         const allowed = readable(authority, index);
         if (!allowed.ok) return allowed;
-        const approved = decode(TPMT_HA, index.data);
-        if (!approved.ok) return refuse(approved.fault.code === 'trailing-bytes' ? RC.insufficient : RC.hash);
-        if (approved.value.hashAlg !== session.hash) return refuse(RC.hash);
-        if (!equal(approved.value.digest, session.policy.digest)) return refuse(RC.value);
+        if (!hashOfName(index.data)) return refuse(RC.hash);
+        const approved = decodePrefix(TPMT_HA, index.data);
+        if (!approved.ok) return refuse(RC.insufficient);
+        const { hashAlg, digest } = approved.value.value;
+        if (hashAlg !== session.hash) return refuse(RC.hash);
+        if (!equal(digest, session.policy.digest)) return refuse(RC.value);
       }
       session.policy.digest = emptyPolicy(session.hash);
       extendPolicy(machine, session, 'PolicyAuthorizeNV', index.name);

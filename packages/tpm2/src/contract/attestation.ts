@@ -1,11 +1,12 @@
 import { toHex } from '@sekimori/bytes';
+import { encode } from '@sekimori/codec';
 import { type EcPublicKey, Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
 import { activateCredential, agreeWithHealthKey } from '../attester.ts';
 import { EMPTY_PASSWORD, Tpm } from '../client.ts';
-import { COMMANDS } from '../commands.ts';
+import { COMMANDS, type RequestOf } from '../commands.ts';
 import { makeCredential } from '../credential.ts';
 import { TPM_RH } from '../handles.ts';
 import { publicKeyOf } from '../names.ts';
@@ -18,13 +19,28 @@ import {
   readPcrs,
   readPublic,
 } from '../operations.ts';
+import { TPMS_CREATION_DATA } from '../objects.ts';
 import { pcrDigestOf } from '../pcr-selection.ts';
-import { SRK_ECC_P256 } from '../templates.ts';
-import { attestOf, type Bench, commandCode, DIGEST, expectSigned, FIRMWARE, PCR, PCR_SELECTION } from './bench.ts';
+import { AK_ECC_P256, AK_RSA_2048, SRK_ECC_P256 } from '../templates.ts';
+import {
+  attestOf,
+  type Bench,
+  commandCode,
+  DIGEST,
+  expectSigned,
+  expectSignedBy,
+  FIRMWARE,
+  NONE,
+  PCR,
+  PCR_SELECTION,
+} from './bench.ts';
+
+const NO_SCHEME = { scheme: 'null' } as const;
+const QUOTE = { qualifyingData: DIGEST, inScheme: NO_SCHEME, PCRselect: [FIRMWARE] };
 
 /** Endorsement, attestation and health keys: quotes, certificates, credentials; what a reset forgets and counts. */
 export function attestationContract(bench: Bench): void {
-  const { tpm, under, keeping, withMeddling, withAk, withHealthKey, endorsementKey } = bench;
+  const { tpm, under, ask, done, primary, keeping, withMeddling, withAk, withHealthKey, endorsementKey } = bench;
 
   it('has an endorsement key that is the one of its certificate', async () => {
     const ek = await endorsementKey();
@@ -66,6 +82,53 @@ export function attestationContract(bench: Bench): void {
         expect(extraData).toEqual(DIGEST);
       }),
     );
+  });
+
+  it('certifies how an object came to be', async () => {
+    const [ak, srk] = [await primary(AK_ECC_P256, TPM_RH.endorsement), await primary(SRK_ECC_P256)];
+    const { creationHash, creationData, creationTicket, name } = srk.parameters;
+    expect(creationHash).toEqual(crypto.hash('sha256', encode(TPMS_CREATION_DATA, creationData)));
+    const certifying = (change: Partial<RequestOf<'CertifyCreation'>> = {}) => ({
+      handles: [ak.handle, srk.handle],
+      parameters: { qualifyingData: DIGEST, creationHash, inScheme: NO_SCHEME, creationTicket, ...change },
+    });
+    const { attest, signature } = (await done('CertifyCreation', certifying())).parameters;
+    expectSignedBy(ak.parameters.outPublic, { attest, signature: signature.bytes });
+    expect(attestOf(attest).attested).toEqual({ is: 'creation', value: { objectName: name, creationHash } });
+    expect(await ask('CertifyCreation', certifying({ creationHash: DIGEST }))).toBe('TPM_RC_TICKET parameter 4');
+    const other = { ...creationTicket, hierarchy: TPM_RH.endorsement };
+    expect(await ask('CertifyCreation', certifying({ creationTicket: other }))).toBe('TPM_RC_TICKET parameter 4');
+    const wrongWay = { ...certifying(), handles: [srk.handle, ak.handle] };
+    expect(await ask('CertifyCreation', wrongWay)).toBe('TPM_RC_KEY handle 1');
+  });
+
+  it('certifies the time', async () => {
+    const ak = await primary(AK_ECC_P256, TPM_RH.endorsement);
+    const timing = (privacyAdmin: number) => ({
+      handles: [privacyAdmin, ak.handle],
+      parameters: { qualifyingData: DIGEST, inScheme: NO_SCHEME },
+    });
+    const { attest, signature } = (await done('GetTime', timing(TPM_RH.endorsement))).parameters;
+    expectSignedBy(ak.parameters.outPublic, { attest, signature: signature.bytes });
+    const { attested, clockInfo, firmwareVersion } = attestOf(attest);
+    if (attested.is !== 'time') throw new Error(`a ${attested.is}`);
+    const { currentTime } = (await done('ReadClock', { parameters: {} })).parameters;
+    expect(attested.value.firmwareVersion).toBe(firmwareVersion);
+    expect(attested.value.time.clockInfo.resetCount).toBe(currentTime.clockInfo.resetCount);
+    expect(clockInfo.resetCount).toBe(currentTime.clockInfo.resetCount);
+    expect(attested.value.time.time <= currentTime.time).toBe(true);
+    expect(await ask('GetTime', timing(TPM_RH.owner))).toBe('TPM_RC_VALUE handle 1');
+  });
+
+  it.each([AK_ECC_P256, AK_RSA_2048])('does not show its counters to a key of the owner', async (template) => {
+    const own = await primary(template);
+    const quoted = (await done('Quote', { handles: [own.handle], parameters: QUOTE })).parameters;
+    const { currentTime } = (await done('ReadClock', { parameters: {} })).parameters;
+    expect(attestOf(quoted.attest).clockInfo.resetCount).not.toBe(currentTime.clockInfo.resetCount);
+    const srk = await primary(SRK_ECC_P256);
+    expect(await ask('Quote', { handles: [srk.handle], parameters: QUOTE })).toBe('TPM_RC_KEY handle 1');
+    const certify = { handles: [own.handle, srk.handle], parameters: { qualifyingData: NONE, inScheme: NO_SCHEME } };
+    expect(await ask('Certify', certify)).toBe('TPM_RC_KEY handle 2');
   });
 
   it('activates a credential, and the secret does not cross the wire in clear', async () => {

@@ -1,14 +1,20 @@
-import { decode } from '@sekimori/codec';
+import { decode, encode } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type TpmsAttest, TPMS_ATTEST } from '../attest.ts';
 import { createAttestationKey, createHealthKey } from '../attester.ts';
+import { TPMA_SESSION } from '../attributes.ts';
 import { Tpm } from '../client.ts';
+import { type Command, type CommandName, COMMANDS, type RequestOf, type ResponseOf } from '../commands.ts';
 import { openEndorsementKey } from '../endorsement.ts';
+import { decodeResponse, encodeCommand, type TpmsAuthCommand } from '../framing.ts';
 import { TPM_RH } from '../handles.ts';
 import { publicKeyOf } from '../names.ts';
+import { NO_SENSITIVE } from '../objects.ts';
 import { createPrimary, type LoadedKey } from '../operations.ts';
+import type { PublicArea } from '../public-area.ts';
+import { explainResponseCode } from '../response-code.ts';
 import { TPMT_SIGNATURE, verifySignature } from '../signature.ts';
 import { SRK_ECC_P256 } from '../templates.ts';
 import type { TpmTransport } from '../transport.ts';
@@ -26,6 +32,31 @@ export const PCR = 16;
 export const PCR_SELECTION = { bank: 'sha256', indices: [PCR] } as const;
 export const DIGEST = new Uint8Array(32).fill(0xd1);
 
+export const NONE = new Uint8Array(0);
+/** The empty password. */
+export const PASSWORD: TpmsAuthCommand = authorization(TPM_RH.password);
+export const SUCCESS = 'TPM_RC_SUCCESS';
+
+/** A command as it goes over the wire, without what a client would put right. */
+export interface RawCall<Name extends CommandName> {
+  readonly handles?: readonly number[];
+  readonly parameters: RequestOf<Name>;
+  /** Left out: the empty password for each handle that needs an authorization. */
+  readonly authorize?: readonly TpmsAuthCommand[];
+}
+export interface Done<Name extends CommandName> {
+  readonly handle: number;
+  readonly parameters: ResponseOf<Name>;
+}
+
+/** Of a session, or with `hmac` a password. */
+export function authorization(sessionHandle: number, hmac: Uint8Array = NONE): TpmsAuthCommand {
+  const sessionAttributes = TPMA_SESSION.of(
+    ...(sessionHandle === TPM_RH.password ? [] : (['continueSession'] as const)),
+  );
+  return { sessionHandle, nonce: NONE, sessionAttributes, hmac };
+}
+
 export type Bench = ReturnType<typeof tpmBench>;
 
 /** One TPM for all tests of a suite, and what they do with it again and again. */
@@ -33,9 +64,12 @@ export function tpmBench(open: () => Promise<TpmUnderTest>) {
   let under: TpmUnderTest;
   /** Sees each exchange, and may change it. */
   let meddle: ((command: Uint8Array, response: Uint8Array) => Uint8Array | Promise<Uint8Array>) | undefined;
+  const succeeded = new Set<number>();
+  const made: number[] = [];
   const meddled: TpmTransport = {
     transmit: async (command) => {
       const response = await under.transport.transmit(command);
+      if (commandCode(response) === 0) succeeded.add(commandCode(command));
       return meddle ? meddle(command, response) : response;
     },
     close: () => under.transport.close(),
@@ -46,6 +80,51 @@ export function tpmBench(open: () => Promise<TpmUnderTest>) {
     under = await open();
   });
   afterAll(() => under.close());
+  afterEach(async () => {
+    for (const flushHandle of made.splice(0)) await ask('FlushContext', { parameters: { flushHandle } });
+  });
+
+  async function exchange<Name extends CommandName>(name: Name, call: RawCall<Name>) {
+    const command: Command = COMMANDS[name];
+    const authorizations = call.authorize ?? Array.from({ length: command.authorized }, () => PASSWORD);
+    const parameters = encode(command.request, call.parameters);
+    const bytes = encodeCommand({ name, handles: call.handles ?? [], authorizations, parameters });
+    for (;;) {
+      const response = expectOk(decodeResponse(name, authorizations.length, await meddled.transmit(bytes)));
+      const explained = explainResponseCode(response.responseCode);
+      if (explained.retry) continue;
+      if (response.handle !== undefined) made.push(response.handle);
+      const { about } = explained;
+      return { response, outcome: about ? `${explained.name} ${about.part} ${about.number}` : explained.name };
+    }
+  }
+  /** 'TPM_RC_VALUE parameter 2', or 'TPM_RC_SUCCESS'. What it made is flushed after the test. */
+  async function ask<Name extends CommandName>(name: Name, call: RawCall<Name>): Promise<string> {
+    return (await exchange(name, call)).outcome;
+  }
+  /** What a command that succeeds answers. */
+  async function done<Name extends CommandName>(name: Name, call: RawCall<Name>): Promise<Done<Name>> {
+    const { response, outcome } = await exchange(name, call);
+    expect(`${name}: ${outcome}`).toBe(`${name}: ${SUCCESS}`);
+    const { handle = 0 } = response;
+    return { handle, parameters: expectOk(decode(COMMANDS[name].response, response.parameters)) as ResponseOf<Name> };
+  }
+  async function startSession(
+    sessionType: 'hmac' | 'policy' | 'trial',
+    authHash: 'sha256' | 'sha384' = 'sha256',
+  ): Promise<{ readonly handle: number; readonly nonceTPM: Uint8Array }> {
+    const { handle, parameters } = await done('StartAuthSession', {
+      handles: [TPM_RH.null, TPM_RH.null],
+      parameters: {
+        nonceCaller: crypto.random(32),
+        encryptedSalt: NONE,
+        sessionType,
+        symmetric: { algorithm: 'null' },
+        authHash,
+      },
+    });
+    return { handle, nonceTPM: parameters.nonceTPM };
+  }
 
   async function keeping<T>(key: LoadedKey, work: (key: LoadedKey) => Promise<T>): Promise<T> {
     try {
@@ -65,6 +144,18 @@ export function tpmBench(open: () => Promise<TpmUnderTest>) {
   return {
     tpm,
     under: () => under,
+    /** TPM_CC of all that succeeded so far. */
+    succeeded,
+    ask,
+    done,
+    startSession,
+    flush: (handle: number) => done('FlushContext', { parameters: { flushHandle: handle } }),
+    /** A primary with empty authorization. */
+    primary: async (template: PublicArea, hierarchy: number = TPM_RH.owner) =>
+      done('CreatePrimary', {
+        handles: [hierarchy],
+        parameters: { inSensitive: NO_SENSITIVE, inPublic: template, outsideInfo: NONE, creationPCR: [] },
+      }),
     keeping,
     withMeddling,
     withAk: async <T>(work: (ak: LoadedKey) => Promise<T>, kind?: 'ecc-p256' | 'rsa-2048') =>
@@ -79,20 +170,27 @@ export function tpmBench(open: () => Promise<TpmUnderTest>) {
 
 export const attestOf = (bytes: Uint8Array): TpmsAttest => expectOk(decode(TPMS_ATTEST, bytes));
 
-export function expectSigned(
-  key: LoadedKey,
-  attestation: { readonly attest: Uint8Array; readonly signature: Uint8Array },
-): void {
-  const { parameters } = key.publicArea.value;
+interface Signed {
+  readonly attest: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export function expectSigned(key: LoadedKey, attestation: Signed): void {
+  expectSignedBy(key.publicArea, attestation);
+}
+
+export function expectSignedBy(area: PublicArea, attestation: Signed): void {
+  const { parameters } = area.value;
   const scheme =
     parameters.is === 'ecc'
       ? ({ scheme: 'ecdsa', hashAlg: 'sha256' } as const)
       : ({ scheme: 'rsassa', hashAlg: 'sha256' } as const);
   const signature = expectOk(decode(TPMT_SIGNATURE, attestation.signature));
-  const publicKey = expectOk(publicKeyOf(crypto, key.publicArea));
+  const publicKey = expectOk(publicKeyOf(crypto, area));
   expect(verifySignature(crypto, publicKey, scheme, attestation.attest, signature)).toBe(true);
 }
 
+/** Of a command, or the response code of a response: they stand in the same place. */
 export function commandCode(command: Uint8Array): number {
   return new DataView(command.buffer, command.byteOffset).getUint32(6);
 }

@@ -5,12 +5,13 @@ import { expect, it } from 'vitest';
 import { TPM_RH } from '../handles.ts';
 import { readNv } from '../operations.ts';
 import { changeHierarchyAuth, removeNv, writeNvOnce } from '../owner.ts';
+import { AK_ECC_P256, SRK_ECC_P256 } from '../templates.ts';
 import { type Bench, DIGEST } from './bench.ts';
 
 const AUTHORITY = new Secret(new Uint8Array(32).fill(0xa7));
 const EMPTY = new Secret(new Uint8Array(0));
 
-export function ownerContract({ tpm, withMeddling, withSrk }: Bench): void {
+export function ownerContract({ tpm, ask, done, withMeddling, withSrk }: Bench): void {
   it("has an owner's authorization, and an index that nobody writes twice or removes without it", async () => {
     const index = 0x01500f00;
     await withSrk(async (srk) => {
@@ -45,4 +46,45 @@ export function ownerContract({ tpm, withMeddling, withSrk }: Bench): void {
       }
     });
   });
+
+  it('has no authorization that is longer than a digest, and none of a hierarchy that has none', async () => {
+    const change = (handle: number, newAuth: Uint8Array) => ({ handles: [handle], parameters: { newAuth } });
+    for (const name of ['owner', 'endorsement', 'lockout', 'platform'] as const)
+      expect(await ask('HierarchyChangeAuth', change(TPM_RH[name], new Uint8Array(0)))).toBe('TPM_RC_SUCCESS');
+    expect(await ask('HierarchyChangeAuth', change(TPM_RH.null, DIGEST))).toBe('TPM_RC_VALUE handle 1');
+  });
+
+  it('has a lockout that its own authorization ends', async () => {
+    await done('DictionaryAttackLockReset', { handles: [TPM_RH.lockout], parameters: {} });
+    expect(await ask('DictionaryAttackLockReset', { handles: [TPM_RH.owner], parameters: {} })).toBe(
+      'TPM_RC_VALUE handle 1',
+    );
+  });
 }
+
+/** The last thing that happens to a TPM in the suite. */
+export function clearContract({ ask, done, flush, primary, under }: Bench): void {
+  it('forgets its owner when it is cleared, and stays the TPM that was certified', async () => {
+    const names = async () => {
+      const [srk, ak] = [await primary(SRK_ECC_P256), await primary(AK_ECC_P256, TPM_RH.endorsement)];
+      for (const { handle } of [srk, ak]) await flush(handle);
+      return [toHex(srk.parameters.name), toHex(ak.parameters.name)];
+    };
+    expect(await ask('Clear', { handles: [TPM_RH.owner], parameters: {} })).toBe('TPM_RC_VALUE handle 1');
+    const loaded = await primary(SRK_ECC_P256);
+    const handles = [TPM_RH.owner, loaded.handle];
+    await done('EvictControl', { handles, parameters: { persistentHandle: KEPT } });
+    await flush(loaded.handle);
+    const [srk, ak] = await names();
+    await done('Clear', { handles: [TPM_RH.lockout], parameters: {} });
+    expect(await ask('ReadPublic', { handles: [KEPT], parameters: {} })).toBe('TPM_RC_HANDLE handle 1');
+    const [srkAfter, akAfter] = await names();
+    expect([srkAfter === srk, akAfter === ak]).toEqual([false, true]);
+    const { clockInfo } = (await done('ReadClock', { parameters: {} })).parameters.currentTime;
+    expect([clockInfo.resetCount, clockInfo.restartCount]).toEqual([0, 0]);
+    await under().reset();
+    expect((await names())[1]).toBe(ak);
+  });
+}
+
+const KEPT = 0x81000f02;
