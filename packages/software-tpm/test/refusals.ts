@@ -11,6 +11,7 @@ import {
   healthKeyTemplate,
   nameOf,
   NO_SENSITIVE,
+  PolicyDigest,
   type PublicArea,
   publicArea,
   type RequestOf,
@@ -740,6 +741,132 @@ export const REFUSALS: readonly RefusalCase[] = [
     await change(DIGEST, NONE);
     return outcome;
   }),
+  refused('PolicySecret by a policy that shows no authorization', 'TPM_RC_MODE session 1', async (tpm) => {
+    const { code } = COMMANDS.PolicySecret;
+    const authPolicy = PolicyDigest.start(crypto, 'sha256').commandCode(code).digest;
+    const key = await tpm.primary(altered(AK_ECC_P256, () => ({ authPolicy })));
+    const [one, other] = [await tpm.session({ sessionType: 'policy' }), await tpm.session({ sessionType: 'policy' })];
+    await tpm.outcome('PolicyCommandCode', { handles: [one], request: { code } });
+    return tpm.outcome('PolicySecret', {
+      handles: [key, other],
+      request: { nonceTPM: NONE, cpHashA: NONE, policyRef: NONE, expiration: 0 },
+      authorizations: [session(one)],
+    });
+  }),
+  refused('PolicyNvWritten for what is no index', 'TPM_RC_POLICY_FAIL session 1', async (tpm) => {
+    const policy = await tpm.session({ sessionType: 'policy' });
+    await tpm.outcome('PolicyNvWritten', { handles: [policy], request: { writtenSet: true } });
+    const { parameters } = await send(tpm.transport, 'PolicyGetDigest', { handles: [policy], request: {} });
+    const key = await tpm.primary(altered(AK_ECC_P256, () => ({ authPolicy: parameters.slice(2) })));
+    return tpm.outcome('Quote', { ...quoteOf(key), authorizations: [session(policy)] });
+  }),
+  refused('PolicyDuplicationSelect for another command', 'TPM_RC_COMMAND_CODE', async (tpm) => {
+    const handles = [await tpm.session({ sessionType: 'policy' })];
+    await tpm.outcome('PolicyCommandCode', { handles, request: { code: COMMANDS.Quote.code } });
+    const request = { objectName: NONE, newParentName: NONE, includeObject: false };
+    return tpm.outcome('PolicyDuplicationSelect', { handles, request });
+  }),
+  refused('PolicyLocality of bits and of a number', 'TPM_RC_RANGE parameter 1', async (tpm) => {
+    const handles = [await tpm.session({ sessionType: 'policy' })];
+    await tpm.outcome('PolicyLocality', { handles, request: { locality: 40 } });
+    await tpm.outcome('PolicyLocality', { handles, request: { locality: 40 } });
+    return tpm.outcome('PolicyLocality', { handles, request: { locality: 41 } });
+  }),
+  refused('PolicySigned in another scheme than the key’s', 'TPM_RC_SCHEME parameter 5', async (tpm) =>
+    tpm.outcome('PolicySigned', {
+      handles: [await signer(tpm), await tpm.session({ sessionType: 'policy' })],
+      request: {
+        nonceTPM: NONE,
+        cpHashA: NONE,
+        policyRef: NONE,
+        expiration: 0,
+        auth: { sigAlg: 'rsassa', hash: 'sha256', sig: new Uint8Array(256) },
+      },
+    }),
+  ),
+  refused('a signature of another scheme than the key’s', 'TPM_RC_SCHEME parameter 2', async (tpm) =>
+    tpm.outcome('VerifySignature', {
+      handles: [await signer(tpm)],
+      request: { digest: DIGEST, signature: { sigAlg: 'rsassa', hash: 'sha256', sig: new Uint8Array(256) } },
+    }),
+  ),
+  refused('an RSA signature that is none', 'TPM_RC_SIGNATURE parameter 2', async (tpm) =>
+    tpm.outcome('VerifySignature', {
+      handles: [await tpm.primary(AK_RSA_2048)],
+      request: { digest: DIGEST, signature: { sigAlg: 'rsassa', hash: 'sha256', sig: new Uint8Array(256) } },
+    }),
+  ),
+  refused('a key that stays, below a parent that may leave', 'TPM_RC_ATTRIBUTES parameter 2', async (tpm) => {
+    const leaves = withAttributes(SRK_ECC_P256, { fixedTPM: false, fixedParent: false });
+    return tpm.outcome('Create', create(await tpm.primary(leaves), AK_ECC_P256, NONE));
+  }),
+  refused('a key in two wrappings, below a parent that leaves in one', 'TPM_RC_ATTRIBUTES parameter 2', async (tpm) => {
+    const leaves = { fixedTPM: false, fixedParent: false };
+    const parent = await tpm.primary(withAttributes(SRK_ECC_P256, leaves));
+    const child = withAttributes(AK_ECC_P256, { ...leaves, encryptedDuplication: true });
+    return tpm.outcome('Create', create(parent, child, NONE));
+  }),
+  refused('an RSA key below a parent', 'TPM_RC_SUCCESS', async (tpm) =>
+    tpm.outcome('Create', create(await tpm.primary(SRK_ECC_P256), AK_RSA_2048, NONE)),
+  ),
+  refused('a storage key below a parent', 'TPM_RC_SUCCESS', async (tpm) =>
+    tpm.outcome('Create', create(await tpm.primary(SRK_ECC_P256), SRK_ECC_P256, NONE)),
+  ),
+  refused('a key with data below a parent', 'TPM_RC_ATTRIBUTES parameter 2', async (tpm) =>
+    tpm.outcome('Create', create(await tpm.primary(SRK_ECC_P256), AK_ECC_P256, DIGEST)),
+  ),
+  refused('sealed data as a primary', 'TPM_RC_SUCCESS', (tpm) =>
+    tpm.outcome('CreatePrimary', primary(SEALED, owner, { userAuth: NONE, data: DIGEST })),
+  ),
+  refused('an HMAC key without a scheme', 'TPM_RC_SCHEME parameter 2', async (tpm) => {
+    const key = withAttributes(SEALED, { sign: true, sensitiveDataOrigin: true });
+    return tpm.outcome('Create', create(await tpm.primary(SRK_ECC_P256), key, NONE));
+  }),
+  refused('a quote by an HMAC key', 'TPM_RC_SUCCESS', async (tpm) => {
+    const key = altered(withAttributes(SEALED, { sign: true, sensitiveDataOrigin: true }), () => ({
+      parameters: { is: 'keyedhash', value: { scheme: { scheme: 'hmac', hashAlg: 'sha256' } } },
+    }));
+    return tpm.outcome('Quote', quoteOf(await tpm.primary(key)));
+  }),
+  refused('a counter of four bytes', 'TPM_RC_SIZE parameter 2', (tpm) =>
+    tpm.outcome('NV_DefineSpace', define({ attributes: { ...NV_ATTRIBUTES, kind: 'counter' }, dataSize: 4 })),
+  ),
+  refused('a counter that forgets', 'TPM_RC_ATTRIBUTES parameter 2', (tpm) =>
+    tpm.outcome(
+      'NV_DefineSpace',
+      define({ attributes: { ...TPMA_NV.of('ownerWrite', 'ownerRead', 'clearStClear'), kind: 'counter' } }),
+    ),
+  ),
+  refused('an index that forgets and is locked for good', 'TPM_RC_ATTRIBUTES parameter 2', (tpm) =>
+    tpm.outcome(
+      'NV_DefineSpace',
+      define({ attributes: TPMA_NV.of('ownerWrite', 'ownerRead', 'clearStClear', 'writeDefine') }),
+    ),
+  ),
+  refused('half of what is written whole', 'TPM_RC_NV_RANGE', (tpm) =>
+    withNv(
+      tpm,
+      () =>
+        tpm.outcome('NV_Write', {
+          handles: [owner, NV],
+          request: { data: NONCE.subarray(28), offset: 0 },
+          authorizations: [PASSWORD],
+        }),
+      { attributes: TPMA_NV.of('ownerWrite', 'ownerRead', 'authRead', 'noDA', 'writeAll') },
+    ),
+  ),
+  refused('a policy digest of odd size for an index', 'TPM_RC_SIZE parameter 2', (tpm) =>
+    tpm.outcome('NV_DefineSpace', define({ authPolicy: DIGEST.subarray(1) })),
+  ),
+  refused('extending no PCR', 'TPM_RC_SUCCESS', (tpm) =>
+    tpm.outcome('PCR_Extend', { handles: [NULL], request: { digests: [] }, authorizations: [PASSWORD] }),
+  ),
+  refused('saving a persistent object', 'TPM_RC_VALUE handle 1', (tpm) =>
+    tpm.outcome('ContextSave', { handles: [EK], request: {} }),
+  ),
+  refused('hashing more than the buffer holds', 'TPM_RC_SIZE parameter 1', (tpm) =>
+    tpm.outcome('Hash', { request: { data: new Uint8Array(1025), hashAlg: 'sha256', hierarchy: owner } }),
+  ),
   refused('starting twice', 'TPM_RC_INITIALIZE', (tpm) =>
     tpm.outcome('Startup', { request: { startupType: 'clear' } }),
   ),

@@ -1,15 +1,18 @@
 import { toHex } from '@sekimori/bytes';
-import { decode } from '@sekimori/codec';
+import { decode, encode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
 import { expectOk, ok } from '@sekimori/result';
 import {
+  AK_ECC_P256,
   changeHierarchyAuth,
   createAttestationKey,
   createPrimary,
   extendPcr,
   makePersistent,
+  NO_SENSITIVE,
   openEndorsementKey,
   PolicyDigest,
+  type PublicArea,
   quote,
   readNv,
   readPcrs,
@@ -19,7 +22,9 @@ import {
   SRK_ECC_P256,
   type Tpm,
   TPM_RH,
+  TPMA_NV,
   TPMS_ATTEST,
+  TPMS_NV_PUBLIC,
   tpmProperties,
   unseal,
   WELL_KNOWN,
@@ -143,6 +148,31 @@ describe('saved state', () => {
     expectOk(await changeHierarchyAuth(tpm, 'lockout', { auth, saltTo: again }, new Secret(new Uint8Array(0))));
   });
 
+  it('keeps counters where they were, and keys below a parent with what stands below them', async () => {
+    const first = softwareTpm();
+    const run = (tpm: Tpm, name: 'NV_Increment' | 'NV_UndefineSpace', nvIndex: number) =>
+      tpm.run(name, { handles: { authHandle: TPM_RH.owner, nvIndex }, parameters: {} });
+    const count = async (tpm: Tpm, nvIndex: number) => expectOk(await readNv(tpm, nvIndex)).at(-1);
+    for (const nvIndex of [COUNTER, COUNTER + 1]) expectOk(await defineCounter(first.tpm, nvIndex));
+    for (let n = 0; n < 3; n++) expectOk(await run(first.tpm, 'NV_Increment', COUNTER));
+    for (let n = 0; n < 2; n++) expectOk(await run(first.tpm, 'NV_Increment', COUNTER + 1));
+    expect([await count(first.tpm, COUNTER), await count(first.tpm, COUNTER + 1)]).toEqual([3, 5]);
+    expectOk(await run(first.tpm, 'NV_UndefineSpace', COUNTER + 1));
+    const srk = expectOk(await createPrimary(first.tpm, TPM_RH.owner, SRK_ECC_P256));
+    const parent = await child(first.tpm, srk.handle, SRK_ECC_P256);
+    expectOk(await makePersistent(first.tpm, expectOk(await readPublic(first.tpm, parent.handle)), KEPT));
+    const below = await child(first.tpm, KEPT, AK_ECC_P256);
+    const { tpm } = softwareTpm({ state: await first.save() });
+    expect(await count(tpm, COUNTER)).toBe(3);
+    expectOk(await defineCounter(tpm, COUNTER + 1));
+    expectOk(await run(tpm, 'NV_Increment', COUNTER + 1));
+    expect(await count(tpm, COUNTER + 1)).toBe(6);
+    const loaded = expectOk(await tpm.run('Load', { handles: { parentHandle: KEPT }, parameters: below.parts }));
+    const again = expectOk(await readPublic(tpm, loaded.handle));
+    expect(toHex(again.qualifiedName)).toBe(toHex(expectOk(await readPublic(first.tpm, below.handle)).qualifiedName));
+    expectOk(await quote(tpm, again, PCRS, DIGEST));
+  });
+
   it('is a secret, and nothing else is taken for one', async () => {
     const state = await softwareTpm().save();
     expect(JSON.stringify({ state })).toBe('{"state":"[secret]"}');
@@ -150,3 +180,22 @@ describe('saved state', () => {
     expect(() => softwareTpm({ state: new Secret(damaged) })).toThrow();
   });
 });
+
+const COUNTER = 0x01500001;
+const KEPT = 0x81000f00;
+
+function defineCounter(tpm: Tpm, nvIndex: number) {
+  const attributes = { ...TPMA_NV.of('ownerRead', 'ownerWrite', 'authRead', 'noDA'), kind: 'counter' } as const;
+  const value = { nvIndex, nameAlg: 'sha256', attributes, authPolicy: new Uint8Array(0), dataSize: 8 } as const;
+  const publicInfo = { value, bytes: encode(TPMS_NV_PUBLIC, value) };
+  const parameters = { auth: new Uint8Array(0), publicInfo };
+  return tpm.run('NV_DefineSpace', { handles: { authHandle: TPM_RH.owner }, parameters });
+}
+
+async function child(tpm: Tpm, parentHandle: number, inPublic: PublicArea) {
+  const handles = { parentHandle };
+  const creation = { inSensitive: NO_SENSITIVE, inPublic, outsideInfo: new Uint8Array(0), creationPCR: [] };
+  const { outPublic, outPrivate } = expectOk(await tpm.run('Create', { handles, parameters: creation })).parameters;
+  const parts = { inPublic: outPublic, inPrivate: outPrivate };
+  return { parts, handle: expectOk(await tpm.run('Load', { handles, parameters: parts })).handle };
+}

@@ -127,8 +127,10 @@ export function attestationContract(bench: Bench): void {
     expect(attestOf(quoted.attest).clockInfo.resetCount).not.toBe(currentTime.clockInfo.resetCount);
     const srk = await primary(SRK_ECC_P256);
     expect(await ask('Quote', { handles: [srk.handle], parameters: QUOTE })).toBe('TPM_RC_KEY handle 1');
-    const certify = { handles: [own.handle, srk.handle], parameters: { qualifyingData: NONE, inScheme: NO_SCHEME } };
-    expect(await ask('Certify', certify)).toBe('TPM_RC_KEY handle 2');
+    const unsigned = { qualifyingData: NONE, inScheme: NO_SCHEME };
+    expect(await ask('Certify', { handles: [own.handle, srk.handle], parameters: unsigned })).toBe(
+      'TPM_RC_KEY handle 2',
+    );
   });
 
   it('activates a credential, and the secret does not cross the wire in clear', async () => {

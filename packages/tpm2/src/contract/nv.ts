@@ -72,20 +72,25 @@ export function nvContract({ ask, done, primary, startSession, under }: Bench): 
 
   it('is written once and for all, or until the next start', async () => {
     const data = DIGEST.subarray(0, 8);
-    await withIndex(define({ attributes: TPMA_NV.of(...READABLE, 'writeStClear') }), async () => {
-      await done('NV_Write', write(data));
-      await done('NV_WriteLock', by(TPM_RH.owner));
-      expect(await ask('NV_Write', write(data))).toBe('TPM_RC_NV_LOCKED');
+    const beside = INDEX + 1;
+    const locked = async (nvIndex: number, attribute: 'writeDefine' | 'writeStClear') => {
+      const handles = [TPM_RH.owner, nvIndex];
+      await done('NV_DefineSpace', define({ nvIndex, attributes: TPMA_NV.of(...READABLE, attribute) }));
+      await done('NV_Write', { ...write(data), handles });
+      await done('NV_WriteLock', { handles, parameters: {} });
+      expect(await ask('NV_Write', { ...write(data), handles })).toBe('TPM_RC_NV_LOCKED');
+      return { ...write(data), handles };
+    };
+    try {
+      const [forGood, untilStart] = [await locked(INDEX, 'writeDefine'), await locked(beside, 'writeStClear')];
       await under().reset();
-      await done('NV_Write', write(data));
-    });
-    await withIndex(define({ attributes: TPMA_NV.of(...READABLE, 'writeDefine') }), async () => {
-      await done('NV_Write', write(data));
-      await done('NV_WriteLock', by(TPM_RH.owner));
-      await under().reset();
-      expect(await ask('NV_Write', write(data))).toBe('TPM_RC_NV_LOCKED');
+      expect(await ask('NV_Write', forGood)).toBe('TPM_RC_NV_LOCKED');
       expect((await publicOf()).nvPublic.value.attributes).toMatchObject({ written: true, writeLocked: true });
-    });
+      expect(await ask('NV_Write', untilStart)).toBe(SUCCESS);
+    } finally {
+      for (const nvIndex of [INDEX, beside])
+        await ask('NV_UndefineSpace', { handles: [TPM_RH.owner, nvIndex], parameters: {} });
+    }
   });
 
   it('counts up and never back, also when the counter is made anew', async () => {

@@ -15,17 +15,7 @@ import { pcrDigestOf, TPML_PCR_SELECTION } from '../pcr-selection.ts';
 import { PolicyDigest } from '../policy.ts';
 import type { TpmtSignature } from '../signature.ts';
 import { altered, eccKey, FIXED } from './areas.ts';
-import {
-  authorization,
-  type Bench,
-  DIGEST,
-  NONE,
-  PASSWORD,
-  PCR,
-  PCR_SELECTION,
-  type RawCall,
-  SUCCESS,
-} from './bench.ts';
+import { authorization, type Bench, DIGEST, NONE, PASSWORD, PCR_SELECTION, type RawCall, SUCCESS } from './bench.ts';
 
 const INDEX = 0x01500f20;
 const SIGNER = eccKey({ scheme: 'ecdsa', hashAlg: 'sha256' }, ...FIXED, 'sign');
