@@ -61,7 +61,7 @@ export type ChainFault = Fault<
 >;
 
 /** What is wrong with a certificate of a path whose signatures hold. */
-export type ChainFlaw = { readonly certificate: Certificate } & (
+type ChainFlaw = { readonly certificate: Certificate } & (
   | { readonly refuses: true; readonly fault: ChainFault }
   /** Let pass because the options say so. */
   | { readonly refuses: false; readonly fault: Fault<ChainFindingCode> }

@@ -6,7 +6,7 @@ import { writeSignatureAlgorithm } from '../../src/signature-algorithms.ts';
 import { writeTime } from '../../src/time.ts';
 import { day } from './keys.ts';
 
-export interface WantedEntry {
+interface WantedEntry {
   readonly serial: string;
   readonly at?: Date;
   /** CRLReason by number. */
