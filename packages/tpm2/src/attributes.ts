@@ -140,16 +140,19 @@ export const TPMA_STARTUP_CLEAR = flags('TPMA_STARTUP_CLEAR', u32, {
 /** TPMA_CC: a command a TPM has. Part 2, 8.9. `code` as TPM_CC, with the bit of vendors' commands. */
 export const TPMA_CC = mapped(
   u32,
-  'no command attributes',
-  (value) => ({
-    code: (value & 0x2000ffff) >>> 0,
-    nv: (value & 0x400000) !== 0,
-    extensive: (value & 0x800000) !== 0,
-    flushed: (value & 0x1000000) !== 0,
-    /** How many handles stand in the command's handle area. */
-    handles: (value >>> 25) & 7,
-    returnsHandle: (value & 0x10000000) !== 0,
-  }),
+  'reserved bits are set',
+  (value) =>
+    (value & ~0x3fc0ffff) === 0
+      ? {
+          code: (value & 0x2000ffff) >>> 0,
+          nv: (value & 0x400000) !== 0,
+          extensive: (value & 0x800000) !== 0,
+          flushed: (value & 0x1000000) !== 0,
+          /** How many handles stand in the command's handle area. */
+          handles: (value >>> 25) & 7,
+          returnsHandle: (value & 0x10000000) !== 0,
+        }
+      : undefined,
   (cc) =>
     (cc.code |
       (cc.nv ? 0x400000 : 0) |

@@ -50,6 +50,8 @@ export type Call<Name extends CommandName> = Handles<Name> & {
   readonly parameters: RequestOf<Name>;
   /** One for each authorized handle, then sessions that only encrypt. Left out: the empty password for each handle. */
   readonly authorize?: readonly Authorization[];
+  /** Gives up this command, as `TransmitOptions` says: a TPM that can be told answers TPM_RC_CANCELED. */
+  readonly signal?: AbortSignal;
 };
 export type Answer<Name extends CommandName> = { readonly parameters: ResponseOf<Name> } & (Commands[Name] extends {
   readonly returnsHandle: true;
@@ -58,7 +60,7 @@ export type Answer<Name extends CommandName> = { readonly parameters: ResponseOf
   : unknown);
 
 /** Commands that give out a secret: not to be had but encrypted for this caller. */
-type SecretCommand = 'ActivateCredential' | 'ECDH_ZGen' | 'Unseal';
+type SecretCommand = 'ActivateCredential' | 'ECDH_ZGen' | 'RSA_Decrypt' | 'Unseal';
 
 export interface TpmOptions {
   /**
@@ -217,7 +219,7 @@ export class Tpm {
     });
     const bytes = encodeCommand({ name, handles: handles.map(handleOf), authorizations, parameters });
 
-    const answered = await this.#send(name, authorizations.length, bytes);
+    const answered = await this.#send(name, authorizations.length, bytes, call.signal);
     if (!answered.ok) return answered;
     const response = answered.value;
     for (const [index, each] of authorize.entries()) {
@@ -242,13 +244,19 @@ export class Tpm {
   }
 
   /** Sends a command, again and unchanged where the TPM asks for that. */
-  async #send(name: CommandName, sessions: number, bytes: Uint8Array): Promise<TpmResult<ResponseFrame>> {
+  async #send(
+    name: CommandName,
+    sessions: number,
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<TpmResult<ResponseFrame>> {
     for (let attempt = 1; ; attempt++) {
-      const decoded = decodeResponse(name, sessions, await this.#transport.transmit(bytes));
+      const response = await this.#transport.transmit(bytes, signal && { signal });
+      const decoded = decodeResponse(name, sessions, response);
       if (!decoded.ok) return decoded;
-      const response = explainResponseCode(decoded.value.responseCode);
-      if (response.kind === 'success') return decoded;
-      if (!response.retry || attempt > RESENDS) return refused(name, response, this.held);
+      const answer = explainResponseCode(decoded.value.responseCode);
+      if (answer.kind === 'success') return decoded;
+      if (!answer.retry || attempt > RESENDS) return refused(name, answer, this.held);
       await this.#pause(attempt);
     }
   }

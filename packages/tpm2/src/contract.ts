@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { attestationContract } from './contract/attestation.ts';
 import { basicsContract } from './contract/basics.ts';
+import { boundSessionsContract } from './contract/bound-sessions.ts';
 import { tpmBench, type TpmUnderTest } from './contract/bench.ts';
 import { completenessContract } from './contract/completeness.ts';
 import { contextsContract } from './contract/contexts.ts';
@@ -9,6 +10,7 @@ import { keysContract } from './contract/keys.ts';
 import { nvContract } from './contract/nv.ts';
 import { policiesContract } from './contract/policies.ts';
 import { clearContract, ownerContract } from './contract/owner.ts';
+import { policyStepsContract } from './contract/policy-steps.ts';
 import { sealingContract } from './contract/sealing.ts';
 import { sessionsContract } from './contract/sessions.ts';
 
@@ -34,6 +36,8 @@ export function tpmContract(
     nvContract(bench);
     policiesContract(bench);
     duplicationContract(bench);
+    policyStepsContract(bench);
+    boundSessionsContract(bench);
     // a resource manager has its own handles, and needs these commands for itself
     if (!options.resourceManager) contextsContract(bench);
     clearContract(bench);
