@@ -1,8 +1,8 @@
-import { blob, bytes, closed, type Codec, type Infer, list, mapped, open, struct, u8, u32 } from '@sekimori/codec';
+import { bytes, closed, type Codec, type Infer, list, open, struct, u32 } from '@sekimori/codec';
 import { HASHES } from '@sekimori/crypto-core';
 import { algorithms, TPM_ALG_ID, TPM_ECC_CURVE } from './algorithms.ts';
 import { TPMA_ALGORITHM, TPMA_CC } from './attributes.ts';
-import { TPML_PCR_BANKS } from './pcr-selection.ts';
+import { TPML_PCR_BANKS, TPMS_PCR_SELECT } from './pcr-selection.ts';
 import { union } from './union.ts';
 
 /** TPM_CAP, what TPM2_GetCapability is asked for. Part 2, 6.12. */
@@ -72,21 +72,6 @@ export const TPM_PT = open('TPM_PT', u32, {
   lockoutRecovery: 0x211,
 });
 export type TpmProperty = keyof typeof TPM_PT.numbers;
-
-/** PCRs as a bare bitmap. Part 2, 10.6.1. */
-const TPMS_PCR_SELECT: Codec<readonly number[]> = mapped(
-  blob(u8, 4, 'TPMS_PCR_SELECT'),
-  'no bitmap',
-  (bitmap) =>
-    [...bitmap].flatMap((byte, at) =>
-      [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (byte >> bit) & 1).map((bit) => 8 * at + bit),
-    ),
-  (indices) => {
-    const bitmap = new Uint8Array(3);
-    for (const index of indices) bitmap[index >> 3]! |= 1 << (index & 7);
-    return bitmap;
-  },
-);
 
 // Lists are as long as a response of 4096 bytes can hold.
 

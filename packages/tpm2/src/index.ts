@@ -207,6 +207,7 @@ export {
 export { changeHierarchyAuth, removeNv, type TpmOwner, writeNvOnce } from './owner.ts';
 export {
   type PcrSelection,
+  TPMS_PCR_SELECT,
   TPMS_PCR_SELECTION,
   TPML_PCR_SELECTION,
   TPML_PCR_BANKS,

@@ -9,7 +9,15 @@ export interface PcrSelection<Bank = HashName> {
   readonly indices: readonly number[];
 }
 
-/** TPMS_PCR_SELECTION: bit n of byte n/8 selects PCR n. Part 2, 10.6.2. Three bytes are written, four where PCR 24 and up are meant. */
+/** TPMS_PCR_SELECT: bit n of byte n/8 selects PCR n. Part 2, 10.6.1. Three bytes are written, four where PCR 24 and up are meant. */
+export const TPMS_PCR_SELECT: Codec<readonly number[]> = mapped(
+  blob(u8, 4, 'TPMS_PCR_SELECT'),
+  'no bitmap',
+  indicesOf,
+  bitmapOf,
+);
+
+/** TPMS_PCR_SELECTION. Part 2, 10.6.2. */
 export const TPMS_PCR_SELECTION: Codec<PcrSelection> = selectionOf(TPMI_ALG_HASH);
 export const TPML_PCR_SELECTION = list(u32, 16, TPMS_PCR_SELECTION);
 /** As the PCRS capability lists banks: also those of hashes we cannot compute. */
@@ -21,15 +29,7 @@ export function pcrDigestOf(crypto: Crypto, hash: HashName, values: readonly Uin
 }
 
 function selectionOf<Bank>(bank: Codec<Bank>): Codec<PcrSelection<Bank>> {
-  const wire = struct('TPMS_PCR_SELECTION')
-    .field('bank', bank)
-    .field('bitmap', blob(u8, 4, 'pcrSelect'));
-  return mapped(
-    wire,
-    'no selection',
-    (read) => ({ bank: read.bank, indices: indicesOf(read.bitmap) }),
-    (selection) => ({ bank: selection.bank, bitmap: bitmapOf(selection.indices) }),
-  );
+  return struct('TPMS_PCR_SELECTION').field('bank', bank).field('indices', TPMS_PCR_SELECT);
 }
 
 function indicesOf(bitmap: Uint8Array): readonly number[] {

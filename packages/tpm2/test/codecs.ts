@@ -17,7 +17,7 @@ export function parametersCodec(command: exported.CommandName, part: 'request' |
  * Structures that have more than one encoding, of which one is written: a PCR bitmap may be longer or shorter than three
  * bytes, and a command's reserved bits are not kept. All others come back as the bytes they were.
  */
-const SEVERAL_FORMS = /PCR|QUOTE|ATTEST$|CREATION_DATA|CAPABILITY|TPMA_CC|Create|Quote|PolicyPCR|GetCapability/;
+const SEVERAL_FORMS = /PCR|QUOTE|ATTEST$|CREATION_DATA|CAPABILITY|Create|Quote|PolicyPCR|GetCapability/;
 
 /**
  * Reads, writes, and reads again: gives where that ended, such as a fault's place. Throws where a value does not come back,

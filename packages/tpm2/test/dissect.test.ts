@@ -64,7 +64,7 @@ describe('structures as trees', () => {
       '      101+4 count: u32',
       '      105+6 0: TPMS_PCR_SELECTION',
       '        105+2 bank: TPMI_ALG_HASH',
-      '        107+4 bitmap: pcrSelect',
+      '        107+4 indices: TPMS_PCR_SELECT',
       '    111+34 pcrDigest: TPM2B_DIGEST',
     ]);
     expect(at(tree, 'type').value).toBe('quote');

@@ -149,7 +149,17 @@ export function tpmBench(open: () => Promise<TpmUnderTest>) {
     ask,
     done,
     startSession,
-    flush: (handle: number) => done('FlushContext', { parameters: { flushHandle: handle } }),
+    /** Before the end of the test, where there has to be room. */
+    flush: async (handle: number) => {
+      // a resource manager does not take it well to be asked twice
+      const at = made.lastIndexOf(handle);
+      if (at >= 0) made.splice(at, 1);
+      await done('FlushContext', { parameters: { flushHandle: handle } });
+    },
+    reset: async () => {
+      made.length = 0;
+      await under.reset();
+    },
     /** A primary with empty authorization. */
     primary: async (template: PublicArea, hierarchy: number = TPM_RH.owner) =>
       done('CreatePrimary', {

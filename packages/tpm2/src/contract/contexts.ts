@@ -6,7 +6,7 @@ import { eccKey, FIXED } from './areas.ts';
 import { type Bench, SUCCESS } from './bench.ts';
 
 /** Objects and sessions put aside and taken back. A resource manager keeps these commands for itself: it does just that. */
-export function contextsContract({ ask, done, flush, primary, startSession, under }: Bench): void {
+export function contextsContract({ ask, done, flush, primary, startSession, reset }: Bench): void {
   const save = async (handle: number) =>
     (await done('ContextSave', { handles: [handle], parameters: {} })).parameters.context;
   const load = (context: TpmsContext) => ({ parameters: { context } });
@@ -28,6 +28,8 @@ export function contextsContract({ ask, done, flush, primary, startSession, unde
     expect([context.savedHandle, context.hierarchy]).toEqual([0x80000000, TPM_RH.owner]);
     expect(await ask('ContextLoad', load(context))).toBe('TPM_RC_OBJECT_MEMORY');
     for (const { handle } of made) await flush(handle);
+    const gone = { parameters: { flushHandle: made[0]!.handle } };
+    expect(await ask('FlushContext', gone)).toBe('TPM_RC_HANDLE parameter 1');
     expect(await ask('ContextLoad', load(changed(context)))).toBe('TPM_RC_INTEGRITY parameter 1');
     const again = await done('ContextLoad', load(context));
     const read = (await done('ReadPublic', { handles: [again.handle], parameters: {} })).parameters;
@@ -87,7 +89,7 @@ export function contextsContract({ ask, done, flush, primary, startSession, unde
   it('takes nothing back after a reset', async () => {
     const { handle } = await primary(SRK_ECC_P256);
     const [object, session] = [await save(handle), await save((await startSession('policy')).handle)];
-    await under().reset();
+    await reset();
     expect(await ask('ContextLoad', load(object))).toBe('TPM_RC_INTEGRITY parameter 1');
     expect(await ask('ContextLoad', load(session))).toBe('TPM_RC_INTEGRITY parameter 1');
   });

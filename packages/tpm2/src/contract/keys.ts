@@ -121,6 +121,8 @@ export function keysContract({ ask, done, flush, primary }: Bench): void {
   ] as const)('does not create %s: %s', async (_what, refusal, template) => {
     const srk = await primary(SRK_ECC_P256);
     expect(await ask('Create', create(srk.handle, template))).toBe(refusal);
+    expect(await ask('CreatePrimary', create(TPM_RH.owner, template))).toBe(refusal);
+    expect(await ask('CreatePrimary', create(TPM_RH.lockout, template))).toBe('TPM_RC_VALUE handle 1');
   });
 
   it('signs with a key pair that came from outside', async () => {

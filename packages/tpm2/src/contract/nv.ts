@@ -16,7 +16,7 @@ type Attributes = readonly Exclude<keyof TpmaNv, 'kind'>[];
 const READABLE: Attributes = ['ownerRead', 'ownerWrite', 'authRead', 'authWrite', 'noDA'];
 
 /** Ordinary indices and counters: who may read and write, locks, what is certified. */
-export function nvContract({ ask, done, primary, startSession, under }: Bench): void {
+export function nvContract({ ask, done, primary, startSession, reset }: Bench): void {
   const of = (kind: NvKind, ...attributes: Attributes) => ({ ...TPMA_NV.of(...attributes), kind });
   const define = (change: Partial<Infer<typeof TPMS_NV_PUBLIC>> = {}, auth: Uint8Array = NONE) => {
     const usual = { nvIndex: INDEX, nameAlg: 'sha256', authPolicy: NONE, dataSize: 8 } as const;
@@ -67,7 +67,13 @@ export function nvContract({ ask, done, primary, startSession, under }: Bench): 
       expect(await ask('NV_Write', { ...write(data, 0, INDEX), authorize: [right] })).toBe(SUCCESS);
       expect(await ask('NV_Read', { ...read(8, 0, INDEX), authorize: [right] })).toBe(SUCCESS);
       expect(await ask('NV_Read', { ...read(8, 0, INDEX), authorize: [PASSWORD] })).toBe('TPM_RC_BAD_AUTH session 1');
-      expect(await ask('NV_Read', read(8, 0, TPM_RH.platform))).toBe('TPM_RC_NV_AUTHORIZATION');
+    }));
+
+  it('does not let in its owner where its attributes do not', () =>
+    withIndex(define({ attributes: TPMA_NV.of('ownerWrite', 'authRead', 'noDA') }), async () => {
+      await done('NV_Write', write(DIGEST.subarray(0, 8)));
+      expect(await ask('NV_Read', read())).toBe('TPM_RC_NV_AUTHORIZATION');
+      expect(await ask('NV_Read', read(8, 0, INDEX))).toBe(SUCCESS);
     }));
 
   it('is written once and for all, or until the next start', async () => {
@@ -83,7 +89,7 @@ export function nvContract({ ask, done, primary, startSession, under }: Bench): 
     };
     try {
       const [forGood, untilStart] = [await locked(INDEX, 'writeDefine'), await locked(beside, 'writeStClear')];
-      await under().reset();
+      await reset();
       expect(await ask('NV_Write', forGood)).toBe('TPM_RC_NV_LOCKED');
       expect((await publicOf()).nvPublic.value.attributes).toMatchObject({ written: true, writeLocked: true });
       expect(await ask('NV_Write', untilStart)).toBe(SUCCESS);
