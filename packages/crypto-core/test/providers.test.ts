@@ -5,7 +5,10 @@ import {
   generatePrimeSync,
   type KeyObject,
   privateDecrypt,
+  privateEncrypt,
+  publicDecrypt,
   sign,
+  verify,
 } from 'node:crypto';
 import { toHex, utf8 } from '@sekimori/bytes';
 import { expectOk } from '@sekimori/result';
@@ -118,6 +121,10 @@ describe.each<readonly [string, Crypto, Crypto]>([
         expect(checker.verify(copy.publicKey, algorithm, DATA, signature)).toBe(true);
         expect(checker.verify(copy.publicKey, algorithm, LABEL, signature)).toBe(false);
       }
+      // The salt is as long as the hash, which `verify` of the port does not ask for.
+      const inOpenssl = createPublicKey({ key: Buffer.from(made.publicKey.spki), format: 'der', type: 'spki' });
+      const exact = { key: inOpenssl, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: HASHES[hash] };
+      expect(verify(hash, DATA, exact, await made.sign(`rsapss-${hash}`, DATA))).toBe(true);
       const [first, second] = await Promise.all([made, copy].map((each) => each.sign(`rsassa-${hash}`, DATA)));
       expect(second).toEqual(first);
     });
@@ -152,6 +159,24 @@ describe.each<readonly [string, Crypto, Crypto]>([
     const ciphertext = checker.rsaOaepEncrypt(publicKey, 'sha256', LABEL, DATA);
     const options = { key: privateKey, oaepHash: 'sha256', oaepLabel: LABEL };
     expect(Uint8Array.from(privateDecrypt(options, ciphertext))).toEqual(DATA);
+  });
+
+  it('RSAPSS whose encoding leaves out a byte, and has a 1 there', () => {
+    const privateKey = rsaOfLength(2049);
+    const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+    const publicKey = expectOk(checker.publicKey({ type: 'spki', der: spki }));
+    const padding = constants.RSA_NO_PADDING;
+    const accepted = [0, 1].map((over) => {
+      for (;;) {
+        const pss = { key: privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+        const encoded = publicDecrypt({ key: createPublicKey(privateKey), padding }, sign('sha256', DATA, pss));
+        encoded[0] = over;
+        // Below the modulus, which begins with 01 2: one salt of eight gives such a number.
+        if (encoded[1]! >= 0x20) continue;
+        return checker.verify(publicKey, 'rsapss-sha256', DATA, privateEncrypt({ key: privateKey, padding }, encoded));
+      }
+    });
+    expect(accepted).toEqual([true, false]);
   });
 });
 

@@ -52,6 +52,14 @@ export function rsaContract(crypto: Crypto): void {
       }
       expect(() => crypto.rsaOaepEncrypt(publicKey, hash, label, new Uint8Array(room + 1))).toThrow();
     });
+    it('asks for a ciphertext as long as the modulus, also where zeros stand before it', async () => {
+      const [label, zero] = [new Uint8Array(0), Uint8Array.of(0)];
+      let ciphertext = crypto.rsaOaepEncrypt(publicKey, 'sha256', label, DATA);
+      while (ciphertext[0] !== 0) ciphertext = crypto.rsaOaepEncrypt(publicKey, 'sha256', label, DATA);
+      expect((await key.decrypt('sha256', label, ciphertext))?.use(toHex)).toBe(toHex(DATA));
+      expect(await key.decrypt('sha256', label, ciphertext.subarray(1))).toBeUndefined();
+      expect(await key.decrypt('sha256', label, concat(zero, ciphertext))).toBeUndefined();
+    });
     it('makes another ciphertext each time', () => {
       const seal = () => toHex(crypto.rsaOaepEncrypt(publicKey, 'sha256', new Uint8Array(0), DATA));
       expect(new Set([seal(), seal(), seal()]).size).toBe(3);
@@ -128,6 +136,21 @@ export function rsaContract(crypto: Crypto): void {
     ])('refuses an RSASSA signature with %s', (_, make) => {
       expect(verify(make())).toBe(false);
     });
+    it('asks for a signature as long as the modulus, also where zeros stand before it', () => {
+      // Numbers that were found to give such a signature.
+      const [data, salt] = [Uint8Array.of(0, 46), Uint8Array.of(1, 168)];
+      const rsassa = rawSign(padded(1, whole, digestInfo(crypto.hash('sha256', data))));
+      const rsapss = rawSign(pssEncoding(crypto, 'sha256', message, salt));
+      for (const [algorithm, signed, signature] of [
+        ['rsassa-sha256', data, rsassa],
+        ['rsapss-sha256', message, rsapss],
+      ] as const) {
+        expect(signature[0]).toBe(0);
+        expect(crypto.verify(publicKey, algorithm, signed, signature)).toBe(true);
+        expect(crypto.verify(publicKey, algorithm, signed, signature.subarray(1))).toBe(false);
+        expect(crypto.verify(publicKey, algorithm, signed, concat(Uint8Array.of(0), signature))).toBe(false);
+      }
+    });
     it('refuses signatures that are not below the modulus', () => {
       // More than half of all signatures leave room for the modulus once more; of eight, some are among them.
       const over = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((salt) => {
@@ -147,11 +170,16 @@ export function rsaContract(crypto: Crypto): void {
         expect(verify(signature, hash === 'sha1' ? 'rsapss-sha256' : 'rsapss-sha1')).toBe(false);
       }
     });
-    const encoded = pssEncoding(crypto, 'sha256', message, rubbish(32));
+    // A salt with which the first byte is small: with the spare bit set the number is still below the modulus.
+    const encoded = [...Array(64).keys()]
+      .map((first) => pssEncoding(crypto, 'sha256', message, withByte(rubbish(32), 0, first)))
+      .find(([first = 0xff]) => first < 0x20)!;
+    const beforeSalt = longestSalt('sha256') - 32;
     it.each([
       ['another last byte', withByte(encoded, WIDTH - 1, 0xcc)],
       ['the spare bit set', withByte(encoded, 0, encoded[0]! | 0x80)],
-      ['a byte before the salt that is not 1', flipped(encoded, longestSalt('sha256') - 32)],
+      ['a 0 before the salt', flipped(encoded, beforeSalt)],
+      ['a 3 before the salt', withByte(encoded, beforeSalt, encoded[beforeSalt]! ^ 2)],
       ['padding that is not zero', flipped(encoded, 10)],
       ['another salt', flipped(encoded, WIDTH - 32 - 2)],
       ['another hash inside', flipped(encoded, WIDTH - 2)],
@@ -161,10 +189,12 @@ export function rsaContract(crypto: Crypto): void {
       expect(verify(rawSign(changed), 'rsapss-sha256')).toBe(false);
     });
     it('refuses RSAPSS without a 1 before the salt', () => {
-      // The longest salt that fits leaves no padding; one that begins with zeros then looks like padding alone.
-      const none = pssEncoding(crypto, 'sha256', message, new Uint8Array(longestSalt('sha256')));
-      expect(verify(rawSign(none), 'rsapss-sha256')).toBe(true);
-      expect(verify(rawSign(flipped(none, 0)), 'rsapss-sha256')).toBe(false);
+      const zeros = (length: number) => pssEncoding(crypto, 'sha256', message, new Uint8Array(length));
+      const longest = zeros(longestSalt('sha256'));
+      expect(verify(rawSign(longest), 'rsapss-sha256')).toBe(true);
+      expect(verify(rawSign(flipped(longest, 0)), 'rsapss-sha256')).toBe(false);
+      // A salt that fills everything leaves no room for the 1.
+      expect(verify(rawSign(zeros(longestSalt('sha256') + 1)), 'rsapss-sha256')).toBe(false);
     });
   });
 }

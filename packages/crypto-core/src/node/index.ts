@@ -75,7 +75,8 @@ export const nodeCrypto: Crypto = {
   publicKey: (spec) => importPublic(spec),
   verify: (key, algorithm, data, signature) => {
     if (!fitsKey(key.type, algorithm)) return false;
-    if (key.type === 'ec' && signature.length !== 2 * curveWidth(key.curve)) return false;
+    // OpenSSL would take a shorter RSAPSS signature for one with zeros before it
+    if (signature.length !== (key.type === 'ec' ? 2 * curveWidth(key.curve) : key.modulus.length)) return false;
     try {
       return verify(
         hashOf(algorithm),
@@ -180,6 +181,7 @@ function privateKeyOf(key: KeyObject, publicKey: PublicKey): PrivateKey {
     },
     decrypt: async (oaepHash, label, ciphertext) => {
       if (publicKey.type !== 'rsa') throw new Error('not an RSA key');
+      if (ciphertext.length !== publicKey.modulus.length) return undefined; // as above
       try {
         const options = { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash, oaepLabel: label };
         return secretAndWipe(privateDecrypt(options, ciphertext));

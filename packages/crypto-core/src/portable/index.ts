@@ -4,7 +4,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { expectOk, fail, type Fault, ok, type Result } from '@sekimori/result';
 import { type CurveName, curveWidth, fitsKey } from '../algorithms.ts';
 import type { Crypto, PrivateKey, PublicKeySpec } from '../crypto.ts';
-import { GCM_TAG, requireCfb, requireGcm, secretAndWipe, withKey } from '../key-material.ts';
+import { requireCfb, requireGcm, secretAndWipe, withKey } from '../key-material.ts';
 import { privateKeyFrom } from '../private-key-checks.ts';
 import { publicKeyFrom } from '../public-key-checks.ts';
 import type { EcPublicKey, PublicKey } from '../public-key.ts';
@@ -36,7 +36,6 @@ export const portableCrypto: Crypto = {
   aesGcmOpen: (key, nonce, sealed, associated) =>
     withKey(key, (bytes) => {
       requireGcm(bytes, nonce);
-      if (sealed.length < GCM_TAG) return undefined;
       try {
         return gcm(bytes, nonce, associated).decrypt(sealed);
       } catch {
