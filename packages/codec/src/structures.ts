@@ -81,9 +81,14 @@ export function choose<C extends Cases>(tag: string, cases: C): Codec<Chosen<C>>
 }
 
 /** A count, then that many items; a count over `max` is refused before any item is read. */
-export function list<T>(count: Codec<number>, max: number, item: Codec<T>): Codec<readonly T[]> {
+export function list<T>(
+  count: Codec<number>,
+  max: number,
+  item: Codec<T>,
+  name = `list(${item.name})`,
+): Codec<readonly T[]> {
   return {
-    name: `list(${item.name})`,
+    name,
     read: (reader) => {
       const start = reader.offset;
       const length = reader.read(count, 'count');

@@ -76,6 +76,13 @@ describe('dissect', () => {
       '  20+1 rest: rest = 255',
     ]);
   });
+  it('calls a list by a name of its own', () => {
+    expect(lines(dissect(list(u8, 4, u16, 'TPML'), hex('01 0005')).tree)).toEqual([
+      '0+3 TPML',
+      '  0+1 count: u8 = 1',
+      '  1+2 0: u16 = 5',
+    ]);
+  });
   it('shows what a value stands for where it has another shape than its parts', () => {
     const sum = mapped(
       PAIR,

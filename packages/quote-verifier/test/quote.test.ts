@@ -209,10 +209,18 @@ describe('counters', () => {
     ['from a later boot', { resetCount: 8, restartCount: 0, clock: 0n }, 'quote-reset-count'],
     ['from after a later resume', { restartCount: 2, clock: 0n }, 'quote-restart-count'],
     ['from later in this boot', { clock: 1001n }, 'quote-clock'],
+    ['by later firmware, which is told and not judged', { firmwareVersion: 0x2020n }, undefined],
   ])('%s', async (_, previous, code) => {
     const outcome = await verify({ expected: { previous: { ...now, ...previous } } });
     expect(outcome).toMatchObject(code ? refused(code) : { ok: true });
   });
+});
+
+it('an unsafe clock is told, and held against the last accepted one all the same', async () => {
+  const clockInfo = { clock: 1000n, resetCount: 7, restartCount: 1, safe: false };
+  expect(expectOk(await verify({ attest: { clockInfo } })).clockSafe).toBe(false);
+  const previous = { ...clockInfo, clock: 1001n, firmwareVersion: 0x2019n };
+  expect(await verify({ attest: { clockInfo }, expected: { previous } })).toMatchObject(refused('quote-clock'));
 });
 
 describe('expectations that prove nothing are a bug', () => {
