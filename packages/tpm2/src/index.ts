@@ -249,6 +249,7 @@ export {
   ANY_TPM2B_PUBLIC,
   publicArea,
 } from './public-area.ts';
+export { type ResponseAdvice, adviceOnResponseCode } from './response-advice.ts';
 export { type ResponseCode, explainResponseCode } from './response-code.ts';
 export {
   TPMT_KDF_SCHEME,

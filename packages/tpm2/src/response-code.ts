@@ -13,13 +13,9 @@ export interface ResponseCode {
 export function explainResponseCode(code: number): ResponseCode {
   if (code === 0) return { code, name: 'TPM_RC_SUCCESS', kind: 'success', retry: false };
   if (code & FORMAT_ONE) {
-    const number = (code >> 8) & 0xf;
     const name = nameIn(FMT1, code & 0x3f, code);
-    if (code & 0x40) return { code, name, kind: 'error', about: { part: 'parameter', number }, retry: false };
-    if (number === 0) return { code, name, kind: 'error', retry: false };
-    const about =
-      number > 8 ? ({ part: 'session', number: number - 8 } as const) : ({ part: 'handle', number } as const);
-    return { code, name, kind: 'error', about, retry: false };
+    const about = blamedBy(code);
+    return about ? { code, name, kind: 'error', about, retry: false } : { code, name, kind: 'error', retry: false };
   }
   if (code & VENDOR) return { code, name: unnamed(code), kind: 'vendor', retry: false };
   if (code === 0x01e) return { code, name: 'TPM_RC_BAD_TAG', kind: 'error', retry: false };
@@ -29,6 +25,14 @@ export function explainResponseCode(code: number): ResponseCode {
     return { code, name, kind: 'warning', retry: RETRY.has(name) };
   }
   return { code, name: nameIn(FMT0, code & 0x7f, code), kind: 'error', retry: false };
+}
+
+/** Bit 6: a parameter, of which there may be fifteen; else bit 11: a session. Number 0 blames nothing. Part 2, 6.6.2. */
+function blamedBy(code: number): ResponseCode['about'] {
+  const number = (code >> 8) & 0xf;
+  if (code & 0x40) return number === 0 ? undefined : { part: 'parameter', number };
+  if ((number & 7) === 0) return undefined;
+  return number > 8 ? { part: 'session', number: number - 8 } : { part: 'handle', number };
 }
 
 const FORMAT_ONE = 0x080;
