@@ -20,6 +20,7 @@ export const LIBRARIES = [
   'guest-state',
   'guardian-files',
   'qemu',
+  'tpm-commands',
 ] as const;
 
 /** What programs stop with: codes in literals, most without a type. By the name of their table. */
