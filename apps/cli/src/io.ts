@@ -9,5 +9,7 @@ export interface Io {
   readonly tell: (text: string) => void;
   /** Undefined where nobody can answer. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
+  /** Standard input, for commands that are told to read it. */
+  readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly now: () => Date;
 }

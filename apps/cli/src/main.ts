@@ -18,6 +18,7 @@ const io: Io = {
   write: (text) => void stdout.write(text),
   tell: (text) => void stderr.write(text),
   ask: stdin.isTTY && stderr.isTTY ? askOnTerminal : undefined,
+  stdin: () => stdin,
   now: () => new Date(),
 };
 

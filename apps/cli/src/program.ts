@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { defaultDataFolder } from '@sekimori/guardian-files/data-folder';
+import { TPM_COMMANDS, TPM_GROUP } from '@sekimori/tpm-commands/definitions';
 import { INIT_DEFAULTS } from './init/options.ts';
 import type { Io } from './io.ts';
 import type { Answer, Context } from './outcome.ts';
@@ -224,6 +225,18 @@ export function buildProgram(io: Io, version: string, ended: (status: number) =>
   ])
     .argument('<log>', 'a TCG event log')
     .action(act(async (context, file: string) => (await import('./commands/explain.ts')).explainLog(context, file)));
+
+  const tpm = group('tpm', TPM_GROUP, 'tpm info');
+  for (const { name, summary, examples, arguments: words, options, run: work } of TPM_COMMANDS) {
+    const command = define(tpm, name, summary, examples);
+    for (const { syntax, about } of words) command.argument(syntax, about);
+    for (const { flags, about } of options) command.option(flags, about);
+    command.action(
+      act(async (context, ...given: readonly unknown[]) =>
+        (await import('./commands/tpm.ts')).runTpmCommand(work, context, given),
+      ),
+    );
+  }
 
   const guardian = group('guardian', 'guardians, who own or open key protectors: new, import, list', 'guardian list');
   define(guardian, 'new', 'make a guardian of your own; its private keys stay in the data folder', [

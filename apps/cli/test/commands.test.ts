@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { Io } from '../src/io.ts';
@@ -13,6 +14,7 @@ const io: Io = {
   write: () => undefined,
   tell: () => undefined,
   ask: undefined,
+  stdin: () => Readable.from([]),
   now: () => new Date(0),
 };
 const program = buildProgram(io, '0.0.0', () => undefined);

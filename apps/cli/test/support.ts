@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { expectOk } from '@sekimori/result';
 import { createLogger, type Logger, systemClock } from '@sekimori/service-kit';
@@ -61,6 +62,7 @@ export async function sekimori(args: readonly string[], given: Partial<Io> = {})
     write: (text) => void (stdout += text),
     tell: (text) => void (stderr += text),
     ask: undefined,
+    stdin: () => Readable.from([]),
     now: () => new Date(),
     ...given,
   };
@@ -78,11 +80,12 @@ export async function sekimoriJson(args: readonly string[], given: Partial<Io> =
 }
 
 /** The real program, as a process of its own. */
-export function spawnProgram(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+export function spawnProgram(args: readonly string[], env: Readonly<Record<string, string>> = {}, input?: Uint8Array) {
   const child = spawn(process.execPath, ['--conditions=@sekimori/source', BIN, ...args], {
     env: { PATH: process.env['PATH'], HOME: tmpdir(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   });
+  child.stdin.end(input);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => void (stdout += String(chunk)));
   child.stderr.on('data', (chunk) => void (stderr += String(chunk)));

@@ -35,6 +35,8 @@ interface Outcome {
   readonly lines: readonly string[];
   /** Talk, on stderr: what to do next. */
   readonly next?: string;
+  /** More talk, a line each. */
+  readonly notes?: readonly string[];
   readonly status?: ExitStatus;
 }
 
@@ -42,11 +44,12 @@ interface Outcome {
 export type CommandFault = HostFault | (Fault & { readonly hint?: string; readonly exit?: ExitStatus });
 export type CommandResult = Result<Outcome, CommandFault>;
 
-/** What a command needs before it runs: the ports of this host, its agent, or its settings alone. */
+/** What a command needs before it runs: the ports of this host, its agent, its settings alone, or nothing of this machine. */
 interface Actions<Options> {
   readonly host: (host: ConnectedHost, invocation: Invocation<Options>) => Promise<CommandResult>;
   readonly agent: (agent: AgentClient, invocation: Invocation<Options>) => Promise<CommandResult>;
   readonly settings: (settings: HostSettings, invocation: Invocation<Options>) => Promise<CommandResult>;
+  readonly nothing: (nothing: undefined, invocation: Invocation<Options>) => Promise<CommandResult>;
 }
 export type Need = keyof Actions<object>;
 

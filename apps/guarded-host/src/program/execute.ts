@@ -17,9 +17,10 @@ export async function execute(command: HostCommand, invocation: Invocation): Pro
   try {
     const outcome = await runWithWhatItNeeds(command, invocation);
     if (!outcome.ok) return failed(outcome.fault, options);
-    const { document, lines, next, status = EXIT.done } = outcome.value;
+    const { document, lines, next, notes = [], status = EXIT.done } = outcome.value;
     if (options.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
     else if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
+    if (!options.json) for (const note of notes) process.stderr.write(`${note}\n`);
     if (next !== undefined && !options.json) process.stderr.write(`${PROGRAM}: next: ${next}\n`);
     return status;
   } catch (error) {
@@ -29,6 +30,7 @@ export async function execute(command: HostCommand, invocation: Invocation): Pro
 }
 
 async function runWithWhatItNeeds(command: HostCommand, invocation: Invocation): Promise<CommandResult> {
+  if (command.needs === 'nothing') return (await command.action())(undefined, invocation);
   const settings = await settingsFrom(invocation.options, invocation.env);
   if (!settings.ok) return settings;
   if (command.needs === 'settings') return (await command.action())(settings.value, invocation);
