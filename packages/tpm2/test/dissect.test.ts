@@ -69,7 +69,7 @@ describe('structures as trees', () => {
     ]);
     expect(at(tree, 'type').value).toBe('quote');
     expect(at(tree, 'clockInfo', 'safe').value).toBe(true);
-    expect(at(tree, 'attested', 'pcrSelect', 0).value).toEqual({ bank: 'sha256', indices: [0, 9] });
+    expect(at(tree, 'attested', 'pcrSelect', 0, 'indices').value).toEqual([0, 9]);
   });
   it('TPM2B_PUBLIC of an EC key, its attributes by name', () => {
     const { tree, fault } = dissect(TPM2B_PUBLIC, encode(TPM2B_PUBLIC, PUBLIC));
