@@ -96,7 +96,7 @@ function parseRsa(body: Uint8Array): Result<PrivateParts, Fault<'invalid-key'>> 
   const [modulus, exponent, , p, q] = numbers.map(der.unsignedOf);
   const complete =
     numbers.length === RSA_NUMBERS - 1 && numbers.every((node) => der.unsignedOf(node)?.length && isMinimal(node));
-  if (!isSmall(version, 0) || !complete || !modulus || !exponent || !p || !q || exponent.length > 4)
+  if (!isSmall(version, 0) || !complete || !modulus || !exponent || !p || !q)
     return fail('invalid-key', 'not an RSA private key of two primes');
   // Primes of the same length are the rule; 1 and the modulus itself are none at all.
   if (4 * Math.min(p.length, q.length) < modulus.length) return fail('invalid-key', 'a prime is far too short');

@@ -81,7 +81,7 @@ export function curveOf(node: der.DerNode | undefined): CurveName | undefined {
   return (Object.keys(CURVES) as CurveName[]).find((candidate) => CURVE_OIDS[candidate] === name);
 }
 
-/** At most four bytes. */
+/** Exact for up to six bytes; a longer one is over 32 bits all the same, which no key may have. */
 export function exponentOf(bytes: Uint8Array): number {
   return bytes.reduce((value, byte) => value * 256 + byte, 0);
 }

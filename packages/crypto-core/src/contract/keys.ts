@@ -13,6 +13,19 @@ const REFUSED = { ok: false, fault: { code: 'invalid-key' } };
 const POINT = { type: 'ec', curve: 'P-256', x: ECDH[0].x, y: ECDH[0].y } as const;
 const RSA = { type: 'rsa', modulus: WYCHEPROOF_RSA.modulus, exponent: 65537 } as const;
 
+/** One, as PKCS#8 may have them: keyUsage. */
+const ATTRIBUTES = der.element(
+  0xa0,
+  der.sequence(der.oid('2.5.29.15'), der.set(der.bitString(Uint8Array.of(0x80), 7))),
+);
+
+/** PKCS#8 of an EC key, of this version, with more behind it. */
+function ecWith(version: number, more: readonly Uint8Array[]): Secret {
+  const whole = ecPkcs8Of('P-256', ECDH[0].scalar).use((bytes) => Uint8Array.from(bytes));
+  const [, algorithm, octets] = expectOk(der.children(expectOk(der.readDer(whole))));
+  return new Secret(der.sequence(der.integer(version), algorithm!.bytes, octets!.bytes, ...more));
+}
+
 /** An INTEGER with two zeros before it. */
 const padded = (bytes: Uint8Array) => der.element(der.TAG.integer, Uint8Array.of(0, 0), bytes);
 
@@ -139,17 +152,16 @@ export function keysContract(crypto: Crypto): void {
         expect(crypto.verify(key.publicKey, algorithm, data, await key.sign(algorithm, data))).toBe(true);
       }
     });
+    it.each<readonly [string, number, readonly Uint8Array[]]>([
+      ['version 2', 2, []],
+      ['an element that is neither attributes nor a public key', 0, [der.integer(1)]],
+      ['attributes three times', 0, [ATTRIBUTES, ATTRIBUTES, ATTRIBUTES]],
+    ])('invalid-key: %s', (_, version, more) => {
+      expect(crypto.privateKey(ecWith(0, []))).toMatchObject({ ok: true });
+      expect(crypto.privateKey(ecWith(version, more))).toMatchObject(REFUSED);
+    });
     it('passes over attributes', () => {
-      const [version, algorithm, octets] = expectOk(
-        der.children(expectOk(der.readDer(keys.ec.use((bytes) => Uint8Array.from(bytes))))),
-      );
-      const longer = der.sequence(
-        version!.bytes,
-        algorithm!.bytes,
-        octets!.bytes,
-        der.element(0xa0, der.sequence(der.oid('2.5.29.15'), der.set(der.bitString(Uint8Array.of(0x80), 7)))),
-      );
-      const key = expectOk(crypto.privateKey(new Secret(longer)));
+      const key = expectOk(crypto.privateKey(ecWith(1, [ATTRIBUTES])));
       expect(key.publicKey).toEqual(expectOk(crypto.publicKey(POINT)));
     });
   });
