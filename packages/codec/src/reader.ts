@@ -82,7 +82,8 @@ export class Reader {
   }
   u16(littleEndian = false): number {
     const at = this.#step(2);
-    const [a, b] = [this.#bytes[at] as number, this.#bytes[at + 1] as number];
+    const a = this.#bytes[at] as number;
+    const b = this.#bytes[at + 1] as number;
     return littleEndian ? (b << 8) | a : (a << 8) | b;
   }
   u32(littleEndian = false): number {
@@ -104,8 +105,10 @@ export class Reader {
 
   #word(at: number, littleEndian: boolean): number {
     const bytes = this.#bytes;
-    const [a, b] = [bytes[at] as number, bytes[at + 1] as number];
-    const [c, d] = [bytes[at + 2] as number, bytes[at + 3] as number];
+    const a = bytes[at] as number;
+    const b = bytes[at + 1] as number;
+    const c = bytes[at + 2] as number;
+    const d = bytes[at + 3] as number;
     return littleEndian ? (d << 24) | (c << 16) | (b << 8) | a : (a << 24) | (b << 16) | (c << 8) | d;
   }
 
