@@ -13,7 +13,8 @@ export const TPM2B_MAX_NV_BUFFER = blob(u16, 2048, 'TPM2B_MAX_NV_BUFFER');
 export const TPM2B_PUBLIC_KEY_RSA = blob(u16, 512, 'TPM2B_PUBLIC_KEY_RSA');
 export const TPM2B_ECC_PARAMETER = blob(u16, 66, 'TPM2B_ECC_PARAMETER');
 export const TPM2B_ENCRYPTED_SECRET = blob(u16, 512, 'TPM2B_ENCRYPTED_SECRET');
-export const TPM2B_ATTEST = blob(u16, 1024, 'TPM2B_ATTEST');
+/** With all that TPM2_NV_Certify may put in: TPM2B_MAX_NV_BUFFER, two Names, qualifying data. */
+export const TPM2B_ATTEST = blob(u16, 2304, 'TPM2B_ATTEST');
 export const TPM2B_SENSITIVE_DATA = blob(u16, 256, 'TPM2B_SENSITIVE_DATA');
 /** The sensitive part of an object, encrypted by its parent: opaque to all but the TPM. */
 export const TPM2B_PRIVATE = blob(u16, 1024, 'TPM2B_PRIVATE');
