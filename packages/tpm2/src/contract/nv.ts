@@ -147,6 +147,20 @@ export function nvContract({ ask, done, primary, startSession, reset }: Bench): 
       expect(await ask('NV_Certify', certify(8, 1))).toBe('TPM_RC_NV_RANGE');
     }));
 
+  it('certifies as much as an index of a kilobyte holds', () =>
+    withIndex(define({ dataSize: 1024 }), async () => {
+      const ak = await primary(AK_ECC_P256, TPM_RH.endorsement);
+      const data = crypto.random(1024);
+      for (const offset of [0, 512]) await done('NV_Write', write(data.subarray(offset, offset + 512), offset));
+      const { attest } = (
+        await done('NV_Certify', {
+          handles: [ak.handle, TPM_RH.owner, INDEX],
+          parameters: { qualifyingData: DIGEST, inScheme: { scheme: 'null' }, size: 1024, offset: 0 },
+        })
+      ).parameters;
+      expect(attestOf(attest).attested).toMatchObject({ is: 'nv', value: { nvContents: data } });
+    }));
+
   it('is read under a policy', async () => {
     const { code } = COMMANDS.NV_Read;
     const authPolicy = PolicyDigest.start(crypto, 'sha256').commandCode(code).digest;
