@@ -83,6 +83,7 @@ export interface Received<T> {
   readonly bytes: Uint8Array;
 }
 
+/** Keeps the bytes of a value beside it; they are written as they came. */
 export function raw<T>(inner: Codec<T>): Codec<Received<T>> {
   return {
     name: inner.name,

@@ -17,6 +17,7 @@ export interface Codec<T> {
   write(writer: Writer, value: T): void;
 }
 
+/** The values of a codec. */
 export type Infer<C> = C extends Codec<infer T> ? T : never;
 
 /** Total: every input gives a value or a fault. Works on its own copy, and no byte may be left over. */
@@ -52,6 +53,7 @@ export function faultOf(codec: Codec<unknown>, stop: unknown): Fault<'malformed'
   return { code: 'malformed', detail: stop.detail, at: `${path}@${stop.offset}` };
 }
 
+/** Throws on a value that the type allows and the wire does not. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
   codec.write(writer, value);

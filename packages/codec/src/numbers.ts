@@ -34,33 +34,40 @@ export const u8 = unsigned(
   (r) => r.u8(),
   (w, v) => w.u8(v),
 );
+/** Two bytes, big-endian. */
 export const u16 = unsigned(
   'u16',
   0xffff,
   (r) => r.u16(),
   (w, v) => w.u16(v),
 );
+/** Four bytes, big-endian. */
 export const u32 = unsigned(
   'u32',
   0xffffffff,
   (r) => r.u32(),
   (w, v) => w.u32(v),
 );
+/** Eight bytes, big-endian, as a bigint. */
 export const u64 = unsigned64('u64', false);
+/** Two bytes, little-endian. */
 export const u16le = unsigned(
   'u16le',
   0xffff,
   (r) => r.u16(true),
   (w, v) => w.u16(v, true),
 );
+/** Four bytes, little-endian. */
 export const u32le = unsigned(
   'u32le',
   0xffffffff,
   (r) => r.u32(true),
   (w, v) => w.u32(v, true),
 );
+/** Eight bytes, little-endian, as a bigint. */
 export const u64le = unsigned64('u64le', true);
 
+/** Four bytes, big-endian, two's complement. */
 export const i32: Codec<number> = {
   name: 'i32',
   read: (reader) => reader.i32(),

@@ -2,6 +2,7 @@ import type { Codec, Infer } from './codec.ts';
 import { type Reader, Stop } from './reader.ts';
 import type { Writer } from './writer.ts';
 
+/** A structure whose fields can be told; see `struct`. */
 export interface Struct<T> extends Codec<T> {
   /** In wire order: for those who number, list or show fields. */
   readonly fields: readonly Field[];
@@ -12,6 +13,7 @@ export interface Struct<T> extends Codec<T> {
   ): Struct<T & { readonly [P in K]: V }>;
 }
 
+/** One field of a structure. */
 export interface Field {
   readonly key: string;
   /** Or the choice of one, by the fields read before. */

@@ -13,6 +13,7 @@ import {
 } from '@sekimori/tpm2';
 import { soundKey, wrongAttributes } from './key-rules.ts';
 
+/** See `AttestationKey.enrol`. */
 export type AttestationKeyFault = Fault<
   'attestation-key-malformed' | 'attestation-key-attributes' | 'attestation-key-algorithm' | 'attestation-key-weak'
 >;

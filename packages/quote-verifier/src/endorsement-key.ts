@@ -5,6 +5,7 @@ import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import { EK_POLICY_A, EK_POLICY_B, nameOf, type PublicArea, TPM2B_PUBLIC, type TpmtPublic } from '@sekimori/tpm2';
 import { soundKey, wrongAttributes } from './key-rules.ts';
 
+/** See `EndorsementKey.enrol`. */
 export type EndorsementKeyFault = Fault<
   | 'endorsement-key-malformed'
   | 'endorsement-key-attributes'

@@ -26,6 +26,7 @@ export interface HealthKeyEvidence extends AttestationEvidence {
   readonly healthKey: Uint8Array;
 }
 
+/** What a health key is judged by. */
 export interface ExpectedHealthKey {
   /** From enrolment, never from the evidence. */
   readonly attestationKey: AttestationKey;
@@ -34,6 +35,7 @@ export interface ExpectedHealthKey {
   readonly quote: VerifiedQuote;
 }
 
+/** See `VerifiedHealthKey.verify`. */
 export type HealthKeyFault = Fault<
   | 'health-key-signature'
   | 'health-key-malformed'

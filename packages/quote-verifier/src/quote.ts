@@ -12,6 +12,7 @@ import {
 } from './attestation.ts';
 import type { AttestationKey } from './attestation-key.ts';
 
+/** A PCR and the value that a host claims for it. */
 export interface PcrValue {
   readonly index: number;
   readonly value: Uint8Array;
@@ -28,11 +29,13 @@ export interface InsecureSha1Selection extends PcrSelection<'sha1'> {
   readonly insecureSha1: true;
 }
 
+/** What a quote is judged by: all of it the verifier's own. */
 export interface ExpectedQuote extends ExpectedAttestation {
   /** One bank, SHA-256 or longer, and exactly the PCRs to be quoted. */
   readonly selection: PcrSelection<Exclude<HashName, 'sha1'>> | InsecureSha1Selection;
 }
 
+/** See `VerifiedQuote.verify`. */
 export type QuoteFault = Fault<
   | 'quote-signature'
   | 'quote-malformed'

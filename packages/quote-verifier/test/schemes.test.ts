@@ -99,7 +99,7 @@ describe('a signing scheme', () => {
     const by = await forger({ key: RSA, scheme: { scheme, hashAlg: 'sha256' } });
     const signed = await by.sign(quoteOf(by));
     const read = expectOk(decode(TPMT_SIGNATURE, signed.signature));
-    if (read.sigAlg === 'ecdsa') throw new Error('an RSA signature was made');
+    if (!('sig' in read)) throw new Error('an RSA signature was made');
     const signature = encode(TPMT_SIGNATURE, { ...read, ...label });
     const outcome = VerifiedQuote.verify(crypto, { ...signed, signature, pcrs: PCRS }, expecting(by));
     expect(outcome).toMatchObject(refused('quote-signature'));

@@ -2,7 +2,7 @@ import { type Crypto, type PrivateKey, Secret } from '@sekimori/crypto-core';
 import { nameOf, type PublicArea, qualifiedNameOfPrimary, type TpmtPublic } from '@sekimori/tpm2';
 import type { EcKey } from './curves.ts';
 
-export type AsymmetricKey =
+type AsymmetricKey =
   | { readonly type: 'rsa'; readonly privateKey: PrivateKey }
   | { readonly type: 'ecc'; readonly ecKey: EcKey };
 /** Sealed data, or the key of an HMAC, stand where others have a key pair. */

@@ -8,7 +8,7 @@ import type { ObjectKey, TpmObject } from './objects.ts';
 import { type Answer, inHandle, inParameter, RC } from './response-codes.ts';
 import { numbersOf, signDigest as rsaSign, verifiesDigest as rsaVerifies } from './rsa.ts';
 
-export type SchemeName = 'rsassa' | 'rsapss' | 'ecdsa' | 'hmac';
+type SchemeName = 'rsassa' | 'rsapss' | 'ecdsa' | 'hmac';
 
 /** A key and the scheme it is to sign in. */
 export interface Signing {

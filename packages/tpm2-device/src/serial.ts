@@ -1,5 +1,6 @@
 import { MAX_FRAME, type TpmTransport, type TransmitOptions } from '@sekimori/tpm2';
 
+/** How long a transport waits, in milliseconds. */
 export interface TransportOptions {
   /** How long one command may take. An RSA key may take half a minute on a slow TPM: the default is 90 000. */
   readonly timeoutMillis?: number;

@@ -4,6 +4,7 @@ import type { TpmTransport } from '@sekimori/tpm2';
 import { serialTransport, type TransportOptions } from './serial.ts';
 import { BARE, streamExchange } from './stream.ts';
 
+/** A UNIX socket or a TCP port. */
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
 const CONNECT_TIMEOUT_MILLIS = 10_000;

@@ -26,6 +26,7 @@ export function createAttestationKey(
   return createPrimary(tpm, TPM_RH.endorsement, kind === 'ecc-p256' ? AK_ECC_P256 : AK_RSA_2048);
 }
 
+/** `invalid-key`: the endorsement key's public key is not sound. `credential-malformed`: no TPM2B_ID_OBJECT or TPM2B_ENCRYPTED_SECRET. `endorsement-policy`: the key's policy is none of the EK Credential Profile's. */
 export type ActivationFault = Fault<'invalid-key' | 'credential-malformed' | 'endorsement-policy'>;
 
 /**

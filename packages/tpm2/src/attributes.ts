@@ -89,6 +89,7 @@ const NV_FLAGS = flags('TPMA_NV', u32, {
   readStClear: 0x80000000,
 });
 type NvFlag = keyof Infer<typeof NV_FLAGS>;
+/** The attributes of an NV index by name. Part 2, 13.4. */
 export type TpmaNv = Infer<typeof NV_FLAGS> & { readonly kind: NvKind };
 
 /** TPMA_NV. Part 2, 13.4. Bits 4 to 7 are a number of their own, `kind`; `TPMA_NV.of(…)` is of an ordinary index. */

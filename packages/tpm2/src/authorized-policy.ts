@@ -42,6 +42,7 @@ export function approvalOf(approvedPolicy: Uint8Array, policyRef: Uint8Array): U
   return concat(approvedPolicy, policyRef);
 }
 
+/** A policy, and the signature of whoever may approve it. Part 3, 23.16. */
 export interface Approval {
   readonly signer: PublicArea;
   readonly policyRef: Uint8Array;

@@ -30,6 +30,7 @@ export interface TpmError extends Fault<'tpm-error'> {
  */
 export type TpmFault = TpmError | Fault<'tpm-malformed-response' | 'tpm-response-hmac'>;
 
+/** What a command gives. `tpm-error`: the TPM refused it; `tpm-malformed-response` and `tpm-response-hmac`: no TPM answered so. Part 2, 6.6. */
 export type TpmResult<T, F extends Fault = never> = Result<T, TpmFault | F>;
 
 /** An object or NV index with its Name, as HMAC sessions need it; a bare handle does elsewhere. */
@@ -37,15 +38,19 @@ export interface Entity {
   readonly handle: number;
   readonly name: Uint8Array;
 }
+/** A handle, with its Name where a session needs that. Part 1, 16. */
 export type HandleArgument = number | Entity;
 
+/** What authorizes a handle: its authValue as a password, or a session. Part 1, 19.3. */
 export type Authorization = { readonly password: Secret } | SessionUse;
+/** The authValue that a TPM's objects and hierarchies mostly have. Part 1, 19.4. */
 export const EMPTY_PASSWORD: Authorization = { password: new Secret(new Uint8Array(0)) };
 
 type Handles<Name extends CommandName> = [HandlesOf<Name>] extends [never]
   ? { readonly handles?: undefined }
   : { readonly handles: { readonly [H in HandlesOf<Name>]: HandleArgument } };
 
+/** The handles and parameters of a command, named as in Part 3, and what authorizes it. */
 export type Call<Name extends CommandName> = Handles<Name> & {
   readonly parameters: RequestOf<Name>;
   /** One for each authorized handle, then sessions that only encrypt. Left out: the empty password for each handle. */
@@ -53,6 +58,7 @@ export type Call<Name extends CommandName> = Handles<Name> & {
   /** Gives up this command, as `TransmitOptions` says: a TPM that can be told answers TPM_RC_CANCELED. */
   readonly signal?: AbortSignal;
 };
+/** The response parameters of a command, named as in Part 3, and the handle of what it made. */
 export type Answer<Name extends CommandName> = { readonly parameters: ResponseOf<Name> } & (Commands[Name] extends {
   readonly returnsHandle: true;
 }
@@ -62,6 +68,7 @@ export type Answer<Name extends CommandName> = { readonly parameters: ResponseOf
 /** Commands that give out a secret: not to be had but encrypted for this caller. */
 type SecretCommand = 'ActivateCredential' | 'ECDH_ZGen' | 'RSA_Decrypt' | 'Unseal';
 
+/** How a client deals with its TPM. */
 export interface TpmOptions {
   /**
    * The TPM is this client's alone, as /dev/tpm0 and a simulator are: `close` frees the objects and sessions that it left there and sends
@@ -72,6 +79,7 @@ export interface TpmOptions {
   readonly pause?: (attempt: number) => Promise<void>;
 }
 
+/** How a session is started. Part 3, 11.1. */
 export interface SessionOptions {
   readonly type: 'hmac' | 'policy';
   readonly authHash?: HashName;

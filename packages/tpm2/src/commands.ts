@@ -12,8 +12,11 @@ export const COMMANDS = { ...SYSTEM, ...OBJECTS, ...ATTESTATION, ...POLICY, ...N
 
 export type Commands = typeof COMMANDS;
 export type CommandName = keyof Commands;
+/** The parameters of a command. Part 3. */
 export type RequestOf<Name extends CommandName> = Infer<Commands[Name]['request']>;
+/** The parameters of its response. Part 3. */
 export type ResponseOf<Name extends CommandName> = Infer<Commands[Name]['response']>;
+/** The names of its handles. Part 3. */
 export type HandlesOf<Name extends CommandName> = Commands[Name]['handles'][number];
 
 const NAME_OF = new Map(Object.entries(COMMANDS).map(([name, { code }]) => [code, name as CommandName]));

@@ -7,6 +7,7 @@ import { storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
 import type { PublicArea } from './public-area.ts';
 import { recoverSeed, type SeedKey, shareSeed } from './seed.ts';
 
+/** `invalid-key`: the public key is not sound. `not-a-storage-key`: no restricted decryption key with AES-CFB. */
 export type CredentialFault = Fault<'invalid-key' | 'not-a-storage-key'>;
 
 /** Both as their TPM2B, sizes included: what TPM2_ActivateCredential takes. */

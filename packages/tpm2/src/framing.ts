@@ -83,6 +83,7 @@ export function decodeCommand(
   return ok({ name, ...body.value });
 }
 
+/** A response, its parameters as they came over the wire. Part 1, 18. */
 export interface ResponseFrame {
   readonly responseCode: number;
   /** Of a command that makes an object or a session. */

@@ -82,6 +82,7 @@ const TYPES = {
   0x80: 'transient',
   0x81: 'persistent',
 } as const;
+/** TPM_HT by name. Part 2, 7.2. */
 export type HandleType = (typeof TYPES)[keyof typeof TYPES];
 
 /** TPM_HT: the top byte of a handle. Part 2, 7.2. Undefined for a type that is not in use here. */

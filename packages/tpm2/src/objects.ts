@@ -55,6 +55,7 @@ export const TPMS_CREATION_DATA = struct('TPMS_CREATION_DATA')
   .field('parentName', TPM2B_NAME)
   .field('parentQualifiedName', TPM2B_NAME)
   .field('outsideInfo', TPM2B_DATA);
+/** Part 2, 15.2. */
 export const TPM2B_CREATION_DATA = sized(u16, 512, TPMS_CREATION_DATA, 'TPM2B_CREATION_DATA');
 
 /** TPM2B_SENSITIVE_CREATE. Part 2, 11.1.16. */
@@ -64,6 +65,7 @@ export const TPM2B_SENSITIVE_CREATE = sized(
   struct('TPMS_SENSITIVE_CREATE').field('userAuth', TPM2B_AUTH).field('data', TPM2B_SENSITIVE_DATA),
   'TPM2B_SENSITIVE_CREATE',
 );
+/** No authValue, and a secret of the TPM's own making. Part 2, 11.1.16. */
 export const NO_SENSITIVE: Infer<typeof TPM2B_SENSITIVE_CREATE> = {
   userAuth: new Uint8Array(0),
   data: new Uint8Array(0),
@@ -76,6 +78,7 @@ export const TPMS_NV_PUBLIC = struct('TPMS_NV_PUBLIC')
   .field('attributes', TPMA_NV)
   .field('authPolicy', TPM2B_DIGEST)
   .field('dataSize', u16);
+/** Part 2, 13.6. */
 export const TPM2B_NV_PUBLIC = sized(u16, 128, raw(TPMS_NV_PUBLIC), 'TPM2B_NV_PUBLIC');
 
 /** TPMS_ID_OBJECT: the encrypted identity runs to the end, without a size of its own. Part 2, 12.4.2. */
@@ -84,6 +87,7 @@ export const TPMS_ID_OBJECT: Codec<{ readonly integrityHMAC: Uint8Array; readonl
 )
   .field('integrityHMAC', TPM2B_DIGEST)
   .field('encIdentity', rest(66));
+/** Part 2, 12.4.3. */
 export const TPM2B_ID_OBJECT = sized(u16, 132, raw(TPMS_ID_OBJECT), 'TPM2B_ID_OBJECT');
 
 /** TPMT_SENSITIVE: the secret half of an object. Part 2, 12.3.2.4. `sensitive` of RSA is one prime, of ECC the scalar. */

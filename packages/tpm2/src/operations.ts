@@ -224,6 +224,7 @@ export async function certify(
   return ok({ attest, signature: signature.bytes });
 }
 
+/** A quote with the values that it is over. */
 export interface PcrQuote extends Attestation {
   readonly pcrs: ReadonlyMap<number, Uint8Array>;
 }

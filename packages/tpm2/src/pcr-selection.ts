@@ -19,6 +19,7 @@ export const TPMS_PCR_SELECT: Codec<readonly number[]> = mapped(
 
 /** TPMS_PCR_SELECTION. Part 2, 10.6.2. */
 export const TPMS_PCR_SELECTION: Codec<PcrSelection> = selectionOf(TPMI_ALG_HASH);
+/** PCRs of several banks. Part 2, 10.9.7. */
 export const TPML_PCR_SELECTION = list(u32, 16, TPMS_PCR_SELECTION);
 /** As the PCRS capability lists banks: also those of hashes we cannot compute. */
 export const TPML_PCR_BANKS = list(u32, 16, selectionOf(TPM_ALG_ID));

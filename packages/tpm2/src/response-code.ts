@@ -10,6 +10,7 @@ export interface ResponseCode {
   readonly retry: boolean;
 }
 
+/** Any number gives an answer. Part 2, 6.6. */
 export function explainResponseCode(code: number): ResponseCode {
   if (code === 0) return { code, name: 'TPM_RC_SUCCESS', kind: 'success', retry: false };
   if (code & FORMAT_ONE) {

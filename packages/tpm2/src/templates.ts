@@ -240,6 +240,7 @@ export const HEALTH_KEY_ATTRIBUTES = TPMA_OBJECT.of(
   'noDA',
   'decrypt',
 );
+/** The nameAlg of a health key. */
 export const HEALTH_KEY_NAME_ALG = 'sha256' satisfies HashName;
 
 /** A host's health key: ECDH on P-256, usable under `authPolicy` alone. Made as a primary of the NULL hierarchy. */
