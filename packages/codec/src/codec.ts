@@ -28,7 +28,7 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array): Result<T, DecodeF
   return length === bytes.length ? ok(value) : { ok: false, fault: leftOver(codec, length, bytes.length) };
 }
 
-/** As `decode`, for a value that others follow: gives its length too. */
+/** As `decode`, for a value that others follow: gives its length in bytes too. `malformed`: the bytes do not begin with one. */
 export function decodePrefix<T>(
   codec: Codec<T>,
   bytes: Uint8Array,

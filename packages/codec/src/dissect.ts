@@ -17,6 +17,7 @@ export interface Dissected {
   readonly parts: readonly Dissected[];
 }
 
+/** A node of the tree that `dissect` makes: offsets and lengths in bytes, from the beginning of what was read. */
 export interface Dissection {
   /** All that could be read. */
   readonly tree: Dissected;

@@ -1,3 +1,4 @@
+/** Grows as it is written to. For codecs alone. */
 export class Writer {
   #bytes = new Uint8Array(64);
   #view = new DataView(this.#bytes.buffer);

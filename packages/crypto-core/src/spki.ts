@@ -29,7 +29,7 @@ export const EC_ALGORITHMS: Readonly<Record<CurveName, Uint8Array>> = {
 
 type KeyParts = Exclude<PublicKeySpec, { type: 'spki' }>;
 
-/** SubjectPublicKeyInfo, RFC 5280 section 4.1.2.7: what it says, not yet whether the key is sound. */
+/** SubjectPublicKeyInfo, RFC 5280 section 4.1.2.7: what it says, not yet whether the key is sound. `invalid-key`: of no supported kind. */
 export function parseSpki(bytes: Uint8Array): Result<KeyParts, Fault<'invalid-key'>> {
   const parts = elementsOf(der.readDer(bytes), der.TAG.sequence);
   const algorithm = elementsOf(parts?.[0], der.TAG.sequence);

@@ -18,6 +18,7 @@ export type AttestationKeyFault = Fault<
   'attestation-key-malformed' | 'attestation-key-attributes' | 'attestation-key-algorithm' | 'attestation-key-weak'
 >;
 
+/** What is let pass although it is weak; nothing where it is left out. */
 export interface AttestationKeyPolicy {
   /**
    * Enrols keys that sign with SHA-1, as old versions of Windows make them; their quotes hash PCR values with it too.

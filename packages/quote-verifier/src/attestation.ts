@@ -25,6 +25,7 @@ export interface Counters {
   readonly firmwareVersion: bigint;
 }
 
+/** What an attestation is judged by: all of it the verifier's own. */
 export interface ExpectedAttestation {
   /** From enrolment, never from the evidence. */
   readonly attestationKey: AttestationKey;
@@ -41,6 +42,7 @@ export type AttestationKind = TpmsAttest['attested']['is'];
 /** TPMS_QUOTE_INFO, TPMS_CERTIFY_INFO and so on, by the kind. Part 2, 10.12. */
 export type Attested<Kind extends AttestationKind> = Extract<TpmsAttest['attested'], { readonly is: Kind }>['value'];
 
+/** See `VerifiedAttestation.verify`. */
 export type AttestationFault = Fault<
   | 'attestation-signature'
   | 'attestation-malformed'

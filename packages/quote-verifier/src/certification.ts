@@ -11,6 +11,7 @@ import {
 } from './attestation.ts';
 import type { AttestationKey } from './attestation-key.ts';
 
+/** What a certification is judged by: all of it the verifier's own. */
 export interface ExpectedCertification extends ExpectedAttestation {
   /** `nameOf` the public area that is believed after this, never taken from the evidence. */
   readonly name: Uint8Array;
@@ -18,6 +19,7 @@ export interface ExpectedCertification extends ExpectedAttestation {
   readonly qualifiedName: Uint8Array;
 }
 
+/** See `VerifiedCertification.verify`. */
 export type CertificationFault = Fault<
   | 'certification-signature'
   | 'certification-malformed'

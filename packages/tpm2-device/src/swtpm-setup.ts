@@ -8,6 +8,7 @@ import { sendStateKey, stateKeyArguments, stateKeyPipe } from './state-key.ts';
 
 const SETUP_TIMEOUT_MILLIS = 60_000;
 
+/** What a new swtpm has from its making. */
 export interface Manufactured {
   /** X.509, DER. The key at 0x81010001. */
   readonly rsa2048Certificate: Uint8Array;

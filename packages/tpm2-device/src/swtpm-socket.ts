@@ -7,6 +7,7 @@ import { cancelSwtpmCommand, setSwtpmLocality, swtpmFeatures } from './swtpm-con
 /** Of the commands: who speaks to the TPM. 0 is an operating system, 4 the code that starts it. Part 1, 13. */
 export type Locality = 0 | 1 | 2 | 3 | 4;
 
+/** The locality, 0 to 4, that commands come from; and how long they may take. */
 export interface LocalityOptions extends TransportOptions {
   /** 0 where nothing is set. */
   readonly locality?: Locality;

@@ -45,7 +45,7 @@ export const TPM_ALG = {
 } as const;
 export type TpmAlgorithm = keyof typeof TPM_ALG;
 
-/** Any algorithm, also one without a name here: for tools that list what a TPM can do. */
+/** Any algorithm, also one without a name here: for tools that list what a TPM can do. Part 2, 6.3. */
 export const TPM_ALG_ID = open('TPM_ALG_ID', u16, TPM_ALG);
 
 const COMPUTED = ['sha1', 'sha256', 'sha384', 'sha512'] as const satisfies readonly HashName[];

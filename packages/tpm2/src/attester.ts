@@ -100,7 +100,8 @@ export function healthKeyPolicy(
 
 /**
  * The health key: a primary of the NULL hierarchy, so it dies with the boot, usable while the selected PCRs keep the
- * values they have now. The selection must not hold PCR 10, which grows.
+ * values they have now. The selection must not hold PCR 10, which grows. `pcr-unavailable`: the
+ * bank or a PCR of it does not exist; `pcr-unstable`: PCRs kept changing.
  */
 export async function createHealthKey(
   tpm: Tpm,
@@ -116,6 +117,7 @@ export async function createHealthKey(
 /**
  * TPM2_ECDH_ZGen: the x-coordinate of the point shared with `peer`. A policy session salted to `saltTo` with the answer
  * encrypted; TPM_RC_PCR_CHANGED starts another one. TPM_RC_POLICY_FAIL means that a PCR of the key's policy changed.
+ * `invalid-key`: the public key of `saltTo` is not sound. Part 3, 14.5.
  */
 export async function agreeWithHealthKey(
   tpm: Tpm,

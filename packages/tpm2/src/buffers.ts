@@ -8,7 +8,7 @@ export const TPM2B_DIGEST = blob(u16, 64, 'TPM2B_DIGEST');
 export const TPM2B_NONCE = blob(u16, 64, 'TPM2B_NONCE');
 /** An authValue. Part 2, 10.4.5. */
 export const TPM2B_AUTH = blob(u16, 64, 'TPM2B_AUTH');
-/** A hash algorithm and a digest: what qualifying data may hold. */
+/** A hash algorithm and a digest: what qualifying data may hold. Part 2, 10.4.3. */
 export const TPM2B_DATA = blob(u16, 66, 'TPM2B_DATA');
 /** A hash algorithm and a digest, or a handle. Part 2, 10.5.3. */
 export const TPM2B_NAME = blob(u16, 66, 'TPM2B_NAME');
@@ -20,11 +20,11 @@ export const TPM2B_PUBLIC_KEY_RSA = blob(u16, 512, 'TPM2B_PUBLIC_KEY_RSA');
 export const TPM2B_ECC_PARAMETER = blob(u16, 66, 'TPM2B_ECC_PARAMETER');
 /** Part 2, 11.4.3. */
 export const TPM2B_ENCRYPTED_SECRET = blob(u16, 512, 'TPM2B_ENCRYPTED_SECRET');
-/** With all that TPM2_NV_Certify may put in: TPM2B_MAX_NV_BUFFER, two Names, qualifying data. */
+/** With all that TPM2_NV_Certify may put in: TPM2B_MAX_NV_BUFFER, two Names, qualifying data. Part 2, 10.12.13. */
 export const TPM2B_ATTEST = blob(u16, 2304, 'TPM2B_ATTEST');
 /** Part 2, 11.1.14. */
 export const TPM2B_SENSITIVE_DATA = blob(u16, 256, 'TPM2B_SENSITIVE_DATA');
-/** The sensitive part of an object, encrypted by its parent: opaque to all but the TPM. */
+/** The sensitive part of an object, encrypted by its parent: opaque to all but the TPM. Part 2, 12.3.7. */
 export const TPM2B_PRIVATE = blob(u16, 1024, 'TPM2B_PRIVATE');
 /** Part 2, 10.4.10. */
 export const TPM2B_TIMEOUT = blob(u16, 8, 'TPM2B_TIMEOUT');

@@ -231,7 +231,7 @@ export interface PcrQuote extends Attestation {
 
 /**
  * A quote and the PCR values it is over. A PCR extended between quoting and reading makes the two differ: then both are
- * taken again, five times at most (`pcr-unstable`).
+ * taken again, five times at most (`pcr-unstable`). `pcr-unavailable`: the bank or a PCR of it does not exist. Part 3, 18.4.
  */
 export async function quoteWithPcrs(
   tpm: Tpm,

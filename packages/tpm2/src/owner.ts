@@ -17,7 +17,10 @@ export interface TpmOwner {
   readonly saltTo: SaltKey;
 }
 
-/** TPM2_HierarchyChangeAuth in a session salted to a key of the TPM: the new value crosses the wire encrypted. */
+/**
+ * TPM2_HierarchyChangeAuth in a session salted to a key of the TPM: the new value crosses the wire encrypted. `invalid-key`: the public key
+ * of `saltTo` is not sound. Part 3, 24.8.
+ */
 export async function changeHierarchyAuth(
   tpm: Tpm,
   hierarchy: 'owner' | 'endorsement' | 'lockout',
@@ -43,7 +46,7 @@ const NONE = new Uint8Array(0);
 
 /**
  * An ordinary NV index of the owner, written once and locked: it stays as it is until the owner removes it.
- * TPM_RC_NV_DEFINED: there is one already.
+ * TPM_RC_NV_DEFINED: there is one already; `invalid-key`: the public key of `saltTo` is not sound. Part 3, 31.
  */
 export async function writeNvOnce(
   tpm: Tpm,
@@ -89,7 +92,7 @@ export async function writeNvOnce(
   });
 }
 
-/** Removes an NV index of the owner. */
+/** Removes an NV index of the owner. `invalid-key`: the public key of `saltTo` is not sound. Part 3, 31.4. */
 export async function removeNv(
   tpm: Tpm,
   { auth, saltTo }: TpmOwner,

@@ -21,7 +21,7 @@ export const TPMS_PCR_SELECT: Codec<readonly number[]> = mapped(
 export const TPMS_PCR_SELECTION: Codec<PcrSelection> = selectionOf(TPMI_ALG_HASH);
 /** PCRs of several banks. Part 2, 10.9.7. */
 export const TPML_PCR_SELECTION = list(u32, 16, TPMS_PCR_SELECTION);
-/** As the PCRS capability lists banks: also those of hashes we cannot compute. */
+/** As the PCRS capability lists banks: also those of hashes we cannot compute. Part 2, 10.10.1. */
 export const TPML_PCR_BANKS = list(u32, 16, selectionOf(TPM_ALG_ID));
 
 /** TPM2_Quote and TPM2_PolicyPCR: the values in selection order, within a bank ascending, hashed. Part 1, 17. */

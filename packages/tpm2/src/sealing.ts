@@ -37,7 +37,8 @@ function sealedDataTemplate(authPolicy: Uint8Array): PublicArea {
 
 /**
  * TPM2_Create of sealed data below `parent`, a storage key with empty authorization, in a session salted to it: the data
- * cross the wire encrypted. `authPolicy` is a SHA-256 policy digest. Throws for more than 128 bytes.
+ * cross the wire encrypted. `authPolicy` is a SHA-256 policy digest. Throws for more than 128 bytes. `invalid-key`: the
+ * public key of `parent` is not sound. Part 3, 12.1.
  */
 export async function seal(
   tpm: Tpm,

@@ -10,7 +10,10 @@ import type { PublicArea } from './public-area.ts';
 /** What a seed is for: credentials, salts of sessions, objects on their way to another parent. Part 1, 11.4.10.2, table 8. */
 export type SeedLabel = 'IDENTITY' | 'SECRET' | 'DUPLICATE';
 
-/** A seed that the key's TPM can recover: OAEP or one-pass ECDH. `encrypted` is the content of a TPM2B_ENCRYPTED_SECRET. Part 1, annexes B.10 and C.6. */
+/**
+ * A seed that the key's TPM can recover: OAEP or one-pass ECDH. `encrypted` is the content of a TPM2B_ENCRYPTED_SECRET. `invalid-key`: the
+ * public key is not sound. Part 1, annexes B.10 and C.6.
+ */
 export function shareSeed(
   crypto: Crypto,
   key: PublicArea,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { ROOT } from './readmes.ts';
 
-/** Whose public symbols are all documented, but for the lines of `undocumented.json`. */
+/** Whose public symbols are all documented. */
 export const PACKAGES = ['codec', 'crypto-core', 'tpm2', 'tpm2-device', 'quote-verifier'] as const;
 
 /** Where structures and constants have a place in a specification, and their comments name it. */

@@ -24,6 +24,7 @@ export interface TransportPeer {
   readonly seen: readonly string[];
 }
 
+/** The other end of a transport's stream, played by the suite. */
 export interface StreamPeer {
   /** A response as this channel carries it, for tests that cut it or add to it. */
   framed(response: Uint8Array): Uint8Array;
@@ -32,6 +33,7 @@ export interface StreamPeer {
   hangUp(): void;
 }
 
+/** The other end of the channel that cancels, played by the suite. */
 export interface CancellationPeer {
   /** Resolves once a cancellation has come. */
   raised(): Promise<void>;
@@ -41,6 +43,7 @@ export interface CancellationPeer {
   hold(): () => void;
 }
 
+/** A transport under test and the ends that the suite plays. */
 export interface TransportBench {
   readonly transport: TpmTransport;
   readonly peer: TransportPeer;
@@ -48,6 +51,7 @@ export interface TransportBench {
   close(): Promise<void>;
 }
 
+/** Opens one for each test. */
 export type OpenBench = (options?: TransportOptions) => Promise<TransportBench>;
 
 export const ANSWER = fromHex('80010000000a00000000')!;
