@@ -9,6 +9,8 @@ import { duplicationContract } from './contract/duplication.ts';
 import { keysContract } from './contract/keys.ts';
 import { nvContract } from './contract/nv.ts';
 import { policiesContract } from './contract/policies.ts';
+import { policyAuthorityContract } from './contract/policy-authority.ts';
+import { policyNvContract } from './contract/policy-nv.ts';
 import { clearContract, ownerContract } from './contract/owner.ts';
 import { policyStepsContract } from './contract/policy-steps.ts';
 import { sealingContract } from './contract/sealing.ts';
@@ -35,6 +37,8 @@ export function tpmContract(
     keysContract(bench);
     nvContract(bench);
     policiesContract(bench);
+    policyAuthorityContract(bench);
+    policyNvContract(bench);
     duplicationContract(bench);
     policyStepsContract(bench);
     boundSessionsContract(bench);

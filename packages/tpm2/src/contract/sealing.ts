@@ -3,7 +3,7 @@ import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk, ok } from '@sekimori/result';
 import { expect, it } from 'vitest';
-import { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from '../authorized-policy.ts';
+import { type Approval, approvalOf, authorizedPolicy, authorizePolicy } from '../authorized-policy.ts';
 import { TPM_RH } from '../handles.ts';
 import { createPrimary, extendPcr, readPcrs } from '../operations.ts';
 import { pcrDigestOf } from '../pcr-selection.ts';
@@ -13,6 +13,7 @@ import type { Session } from '../session.ts';
 import type { TpmtSignature } from '../signature.ts';
 import { SRK_ECC_P256 } from '../templates.ts';
 import { type Bench, DIGEST, PCR, PCR_SELECTION } from './bench.ts';
+import { foreignSigner } from './policy-bench.ts';
 
 const POLICY_REF = crypto.hash('sha256', DIGEST);
 
@@ -68,7 +69,7 @@ export function sealingContract({ tpm, keeping, withMeddling, withSrk }: Bench):
   });
 
   it('opens under any policy that a signer approved', async () => {
-    const { signer, sign } = await signerOfPolicies();
+    const { signer, sign } = await foreignSigner();
     await withSrk(async (srk) => {
       const policy = authorizedPolicy(crypto, signer, POLICY_REF);
       const sealed = expectOk(await seal(tpm, srk, policy, new Secret(DIGEST)));
@@ -91,7 +92,7 @@ export function sealingContract({ tpm, keeping, withMeddling, withSrk }: Bench):
   });
 
   it('does not open under a policy that somebody else approved, or approved for something else', async () => {
-    const [owner, other] = [await signerOfPolicies(), await signerOfPolicies()];
+    const [owner, other] = [await foreignSigner(), await foreignSigner()];
     await withSrk(async (srk) => {
       const policy = authorizedPolicy(crypto, owner.signer, POLICY_REF);
       const sealed = expectOk(await seal(tpm, srk, policy, new Secret(DIGEST)));
@@ -115,15 +116,4 @@ export function sealingContract({ tpm, keeping, withMeddling, withSrk }: Bench):
       );
     });
   });
-}
-
-async function signerOfPolicies() {
-  const key = await crypto.generateKey({ type: 'ec', curve: 'P-256' });
-  if (key.publicKey.type !== 'ec') throw new Error('an EC key was asked for');
-  const sign = async (message: Uint8Array): Promise<TpmtSignature> => {
-    const bytes = await key.sign('ecdsa-sha256', message);
-    const [signatureR, signatureS] = [bytes.subarray(0, 32), bytes.subarray(32)];
-    return { sigAlg: 'ecdsa', hash: 'sha256', signatureR, signatureS };
-  };
-  return { signer: policySigner(key.publicKey), sign };
 }
