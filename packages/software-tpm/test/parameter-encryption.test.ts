@@ -1,7 +1,7 @@
 import { toHex } from '@sekimori/bytes';
 import { kdfa, type RequestOf, type TpmTransport, TPMA_SESSION } from '@sekimori/tpm2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Bench } from './refusals.ts';
+import { Bench } from './refusals/index.ts';
 import { swtpm, swtpmMissing } from './swtpm.ts';
 import { crypto, NONE, PASSWORD, send, softwareTpm } from './tpms.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Bench, REFUSALS } from './refusals.ts';
+import { Bench, REFUSALS } from './refusals/index.ts';
 import { swtpm, swtpmMissing } from './swtpm.ts';
 import { softwareTpm } from './tpms.ts';
 

@@ -15,7 +15,7 @@ import {
   TPMA_SESSION,
 } from '@sekimori/tpm2';
 import { describe, expect, it } from 'vitest';
-import { Bench } from './refusals.ts';
+import { Bench } from './refusals/index.ts';
 import { AT, crypto, NONE, outcomeOf, PASSWORD, softwareTpm } from './tpms.ts';
 
 const AUTH = new Uint8Array(16).fill(5);
