@@ -24,6 +24,7 @@ import {
   TPM_RH,
   TPMA_NV,
   TPMS_ATTEST,
+  type TpmsContext,
   TPMS_NV_PUBLIC,
   tpmProperties,
   unseal,
@@ -79,6 +80,38 @@ describe('power', () => {
     expect(await pcr8(tpm)).toBe('00'.repeat(32));
     expect(await countersOf(tpm)).toMatchObject({ resetCount: 1, restartCount: 1 });
   });
+
+  it.each(['state', 'clear'] as const)(
+    'takes back contexts after a start with %s that is no reset',
+    async (startupType) => {
+      const { tpm, powerCycle, reset } = softwareTpm();
+      const srk = expectOk(await createPrimary(tpm, TPM_RH.owner, SRK_ECC_P256));
+      const save = async (saveHandle: number) =>
+        expectOk(await tpm.run('ContextSave', { handles: { saveHandle }, parameters: {} })).parameters.context;
+      const load = (context: TpmsContext) => tpm.run('ContextLoad', { parameters: { context } });
+      const started = await tpm.run('StartAuthSession', {
+        handles: { tpmKey: TPM_RH.null, bind: TPM_RH.null },
+        parameters: {
+          nonceCaller: new Uint8Array(16),
+          encryptedSalt: new Uint8Array(0),
+          sessionType: 'policy',
+          symmetric: { algorithm: 'null' },
+          authHash: 'sha256',
+        },
+      });
+      const session = expectOk(started).handle;
+      const [object, aside] = [await save(srk.handle), await save(session)];
+      expectOk(await shutdown(tpm, 'state'));
+      powerCycle();
+      expectOk(await tpm.run('Startup', { parameters: { startupType } }));
+      const again = expectOk(await load(object));
+      expect(toHex(expectOk(await readPublic(tpm, again.handle)).name)).toBe(toHex(srk.name));
+      expect(expectOk(await load(aside)).handle).toBe(session);
+      reset();
+      for (const context of [object, aside])
+        expect(await load(context)).toMatchObject({ fault: { response: { name: 'TPM_RC_INTEGRITY' } } });
+    },
+  );
 
   it('does not resume what was not saved, or has been used since', async () => {
     const { tpm, powerCycle } = softwareTpm();

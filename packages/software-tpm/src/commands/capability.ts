@@ -196,7 +196,7 @@ const NO_POLICIES = [TPM_RH.owner, TPM_RH.lockout, TPM_RH.endorsement, TPM_RH.pl
 
 const CURVES = ['P-256', 'P-384', 'P-521'] as const;
 
-/** Commands that may write to NV, that may flush many contexts, and those whose handle is gone after them. Part 2, 8.9. */
+/** Commands that may write to NV. Part 2, 8.9. */
 const WRITES: ReadonlySet<CommandName> = new Set([
   'Startup',
   'Shutdown',
@@ -205,7 +205,6 @@ const WRITES: ReadonlySet<CommandName> = new Set([
   'PCR_Extend',
   'PCR_Event',
   'PCR_Reset',
-  'CreatePrimary',
   'HierarchyChangeAuth',
   'Clear',
   'DictionaryAttackLockReset',
@@ -216,15 +215,12 @@ const WRITES: ReadonlySet<CommandName> = new Set([
   'NV_Increment',
   'NV_WriteLock',
 ]);
-const EXTENSIVE: ReadonlySet<CommandName> = new Set(['Startup', 'Clear']);
-const FLUSHING: ReadonlySet<CommandName> = new Set([]);
-
 const COMMAND_ATTRIBUTES = (Object.entries(COMMANDS) as [CommandName, Command][])
   .map(([name, { code, handles, returnsHandle }]) => ({
     code,
     nv: WRITES.has(name),
-    extensive: EXTENSIVE.has(name),
-    flushed: FLUSHING.has(name),
+    extensive: name === 'Clear',
+    flushed: false,
     handles: handles.length,
     returnsHandle,
   }))
@@ -232,7 +228,7 @@ const COMMAND_ATTRIBUTES = (Object.entries(COMMANDS) as [CommandName, Command][]
 
 /** TPM_PT_PCR, as far as all commands come from locality 0. Part 2, 6.14. */
 const PCR_PROPERTIES = [
-  { tag: 0x00, pcrs: ALL_PCRS.filter((index) => index <= 16 || index === 23) }, // SAVE
+  { tag: 0x00, pcrs: ALL_PCRS.filter((index) => index < 16) }, // SAVE
   { tag: 0x01, pcrs: ALL_PCRS.filter(isExtendable) }, // EXTEND_L0
   { tag: 0x02, pcrs: ALL_PCRS.filter(isResettable) }, // RESET_L0
   { tag: 0x11, pcrs: ALL_PCRS.filter(isUncounted) }, // NO_INCREMENT
