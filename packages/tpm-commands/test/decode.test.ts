@@ -51,7 +51,7 @@ describe('a structure', () => {
     expect(at(tree, 'type')).toMatchObject({ offset: 4, value: 'quote' });
     expect(at(tree, 'clockInfo', 'resetCount')).toMatchObject({ offset: 0x44, bytes: '00000003', value: 3 });
     expect(at(tree, 'clockInfo', 'clock')).toMatchObject({ value: '850', words: '850 ms, 00:00:00.850' });
-    expect(at(tree, 'attested', 'pcrSelect', 0)).toMatchObject({ words: 'PCR 0, 7, 16 of sha256' });
+    expect(at(tree, 'attested', 'pcrSelect', 0, 'indices')).toMatchObject({ words: 'PCR 0, 7, 16' });
     expect(at(tree, 'attested', 'pcrDigest')).toMatchObject({ length: 34, words: '32 bytes' });
   });
   it('has its Name, where it has one', () => {
@@ -158,7 +158,7 @@ describe('commands and responses', () => {
     expect(tree.parts.find(({ type: each }) => each === 'authorizations')?.parts[0]?.parts[0]).toMatchObject({
       words: 'password',
     });
-    expect(at(tree, 'PCRselect', 0).words).toBe('PCR 0, 7, 16 of sha256');
+    expect(at(tree, 'PCRselect', 0, 'indices').words).toBe('PCR 0, 7, 16');
   });
   it('tell what a response says, and with the command what is in it', () => {
     const bytes = hex('8001 0000001b 00000000 00 00000006 00000001 00000105 49424d00');

@@ -105,6 +105,7 @@ class RunningSwtpm implements Swtpm {
   #open: TpmTransport | undefined;
   #talk = '';
   #ended: string | undefined;
+  readonly #closed: Promise<unknown>;
 
   constructor(child: ChildProcess, address: SocketAddress, control: SocketAddress, socketDir: string) {
     this.#child = child;
@@ -112,6 +113,7 @@ class RunningSwtpm implements Swtpm {
     this.control = control;
     this.#socketDir = socketDir;
     endWithUs(child);
+    this.#closed = new Promise((resolve) => child.once('close', resolve).once('error', resolve));
     child.on('exit', (status, signal) => (this.#ended ??= `swtpm ended with ${signal ?? status}`));
     child.on('error', (error) => (this.#ended ??= error.message));
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -134,6 +136,7 @@ class RunningSwtpm implements Swtpm {
       await initializeSwtpm(this.control);
     } catch (error) {
       this.#child.kill('SIGKILL');
+      await this.#closed; // all that it said has come by then
       const words = [(error as Error).message, this.#talk.trim()].filter((part) => part !== '').join(': ');
       throw error instanceof SwtpmStateError ? new SwtpmStateError(words) : new Error(words);
     }

@@ -72,7 +72,7 @@ export const MUTATIONS: readonly Mutation[] = [
   lost(5, 'hash', 'tpm2/src/signature.ts', ' || signature.hash !== scheme.hashAlg', ''),
   lost(5, 'the structure of the signature', ATTESTATION, 'return decoded.ok && verify', 'return !decoded.ok || verify'),
   lost(5, 'SHA-1 schemes', KEY, "if (scheme.hashAlg === 'sha1' && !insecureSha1) return undefined;", ''),
-  lost(5, 'RSA size', 'crypto-core/src/node/index.ts', 'bits < 2048 || ', ''),
+  lost(5, 'RSA size', 'crypto-core/src/public-key-checks.ts', 'bits < 2048 || ', ''),
   lost(5, 'the modulus is as long as it says', 'tpm2/src/names.ts', '8 * unique.value.length !== keyBits || ', ''),
   lost(5, 'exponent', RULES, 'key.value.exponent !== 65537', 'false'),
   lost(5, 'ROCA', RULES, 'isRocaWeak(key.value.modulus)', 'false'),
