@@ -4,12 +4,16 @@ import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
 import type { TpmsCapabilityData } from '../capabilities.ts';
 import { COMMANDS } from '../commands.ts';
+import { encodeCommand } from '../framing.ts';
 import { TPM_RH } from '../handles.ts';
 import { extendPcr, getRandom, readNv, readPcrs, readPublic, startup, tpmProperties } from '../operations.ts';
 import { type Bench, DIGEST, PCR, PCR_SELECTION } from './bench.ts';
 
 /** Start, random bytes, PCRs, and whom a refusal blames. */
-export function basicsContract({ tpm, under, ask, done }: Bench, options: { readonly resourceManager?: true }): void {
+export function basicsContract(
+  { tpm, under, ask, done, transmit }: Bench,
+  options: { readonly resourceManager?: true },
+): void {
   it('is started, and says so when it is started again', async () => {
     expect(await startup(tpm)).toMatchObject({ ok: true });
     expect(await tpm.run('Startup', { parameters: { startupType: 'clear' } })).toMatchObject({
@@ -61,6 +65,19 @@ export function basicsContract({ tpm, under, ask, done }: Bench, options: { read
   it('has tested itself', async () => {
     for (const fullTest of [true, false]) await done('SelfTest', { parameters: { fullTest } });
     expect((await done('GetTestResult', { parameters: {} })).parameters.testResult).toBe(0);
+  });
+
+  it.each([
+    ['Shutdown', '0000'],
+    ['SelfTest', '01'],
+    ['GetTestResult', ''],
+    ['GetRandom', '0008'],
+    ['ReadClock', ''],
+    ['PCR_Read', '00000000'],
+  ] as const)('does not take %s with a byte too many', async (name, request) => {
+    const parameters = concat(fromHex(request)!, Uint8Array.of(0));
+    const response = await transmit(encodeCommand({ name, handles: [], authorizations: [], parameters }));
+    expect(toHex(response)).toBe('80010000000a00000095'); // TPM_RC_SIZE
   });
 
   it('takes randomness, but not too much at once', async () => {

@@ -64,12 +64,12 @@ export function tpmBench(open: () => Promise<TpmUnderTest>) {
   let under: TpmUnderTest;
   /** Sees each exchange, and may change it. */
   let meddle: ((command: Uint8Array, response: Uint8Array) => Uint8Array | Promise<Uint8Array>) | undefined;
-  const succeeded = new Set<number>();
+  const [succeeded, refused] = [new Set<number>(), new Set<number>()];
   const made: number[] = [];
   const meddled: TpmTransport = {
     transmit: async (command) => {
       const response = await under.transport.transmit(command);
-      if (commandCode(response) === 0) succeeded.add(commandCode(command));
+      (commandCode(response) === 0 ? succeeded : refused).add(commandCode(command));
       return meddle ? meddle(command, response) : response;
     },
     close: () => under.transport.close(),
@@ -144,8 +144,11 @@ export function tpmBench(open: () => Promise<TpmUnderTest>) {
   return {
     tpm,
     under: () => under,
-    /** TPM_CC of all that succeeded so far. */
+    /** TPM_CC of all that succeeded so far, and of all that were refused. */
     succeeded,
+    refused,
+    /** Bytes as they are. */
+    transmit: (command: Uint8Array) => meddled.transmit(command),
     ask,
     done,
     startSession,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TpmsContext } from '../objects.ts';
-import { TPM_RH } from '../handles.ts';
+import { TPM_RH, WELL_KNOWN } from '../handles.ts';
 import { SRK_ECC_P256 } from '../templates.ts';
 import { eccKey, FIXED } from './areas.ts';
 import { type Bench, SUCCESS } from './bench.ts';
@@ -34,6 +34,8 @@ export function contextsContract({ ask, done, flush, primary, startSession, rese
     const again = await done('ContextLoad', load(context));
     const read = (await done('ReadPublic', { handles: [again.handle], parameters: {} })).parameters;
     expect(read.name).toEqual(made[0]!.parameters.name);
+    const kept = WELL_KNOWN.rsa2048EndorsementKey;
+    expect(await ask('ContextSave', { handles: [kept], parameters: {} })).toBe('TPM_RC_VALUE handle 1');
     // and once more: an object's context is good as long as the boot
     expect(await ask('ContextLoad', load(context))).toBe(SUCCESS);
   });

@@ -123,6 +123,7 @@ export function nvContract({ ask, done, primary, startSession, reset }: Bench): 
       expect(await ask('NV_Increment', by(TPM_RH.owner))).toBe('TPM_RC_ATTRIBUTES handle 2');
     });
     expect(await ask('NV_UndefineSpace', by(TPM_RH.owner))).toBe('TPM_RC_HANDLE handle 2');
+    expect(await ask('NV_ReadPublic', { handles: [INDEX], parameters: {} })).toBe('TPM_RC_HANDLE handle 1');
   });
 
   it('certifies what an index holds', () =>

@@ -100,9 +100,9 @@ export function policiesContract(bench: Bench): void {
     await done('PolicyRestart', { handles: [session], parameters: {} });
     await inSession('PolicyAuthValue', {})(session);
     expect(await ask('Quote', quoteIn(key, session, AUTH))).toBe('TPM_RC_BAD_AUTH session 1');
-    expect(await ask('PolicyPassword', { handles: [(await startSession('hmac')).handle], parameters: {} })).toBe(
-      'TPM_RC_VALUE handle 1',
-    );
+    const { handle: hmac } = await startSession('hmac');
+    for (const name of ['PolicyPassword', 'PolicyAuthValue'] as const)
+      expect(await ask(name, { handles: [hmac], parameters: {} })).toBe('TPM_RC_VALUE handle 1');
   });
 
   it('PolicyCpHash holds for one command with one set of parameters', async () => {
