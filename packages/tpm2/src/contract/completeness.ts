@@ -7,7 +7,7 @@ const BENEATH: readonly CommandName[] = ['Startup'];
 /** A resource manager needs these for itself: handles are its own, and it puts objects aside as it likes. */
 const KEPT_BY_A_RESOURCE_MANAGER: readonly CommandName[] = ['ContextSave', 'ContextLoad'];
 
-/** And it refuses handles that it does not know by hanging up. */
+/** And it does not pass on a handle that it does not know. */
 const REFUSED_BY_A_RESOURCE_MANAGER: readonly CommandName[] = ['FlushContext'];
 
 /** Runs after all others, and counts the responses that went by: a command of the table without a test is found here. */
