@@ -204,13 +204,14 @@ function check(context: Context, { sent, session, entity }: Found): Answer<Autho
   if (session.type === 'policy' && entity) {
     const refused = unsatisfied(context, session, entity);
     if (refused) return refused;
-    if (session.policy.needsPassword)
+    if (session.policy.shows === 'password')
       return isPassword(entity, sent)
         ? ok({ sent, session, entity, keyedByAuth: false, byPassword: true })
         : wrongAuth(context, entity);
   }
   const keyedByAuth =
-    entity !== undefined && (session.type === 'policy' ? session.policy.needsAuthValue : !isBoundTo(session, entity));
+    entity !== undefined &&
+    (session.type === 'policy' ? session.policy.shows === 'authValue' : !isBoundTo(session, entity));
   const authorization = { sent, session, entity, keyedByAuth };
   return hmacHolds(context, authorization, session) ? ok(authorization) : wrongAuth(context, entity);
 }
@@ -253,8 +254,7 @@ function unsatisfied(context: Context, session: Session, entity: Entity): Failed
   const wanted = policyOf(entity);
   if (!wanted || !takesPolicy(entity, frame)) return refuse(RC.authUnavailable);
   // a policy that shows no authorization cannot vouch for one
-  if (frame.name === 'PolicySecret' && !policy.needsAuthValue && !policy.needsPassword)
-    return inSession(number, RC.mode);
+  if (frame.name === 'PolicySecret' && policy.shows === undefined) return inSession(number, RC.mode);
   if (policy.pcrCounter !== undefined && policy.pcrCounter !== machine.pcrs.updateCounter) return refuse(RC.pcrChanged);
   if (wanted.hash !== session.hash || !equal(wanted.digest, policy.digest)) return inSession(number, RC.policyFail);
   if (policy.expiresAt !== undefined && machine.time.time > policy.expiresAt) return inSession(number, RC.expired);

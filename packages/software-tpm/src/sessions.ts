@@ -34,16 +34,17 @@ export interface PolicyState {
   /** TPMA_LOCALITY. */
   locality?: number;
   nvWritten?: boolean;
-  /** TPM2_PolicyAuthValue: the HMAC shows knowledge of the authorization too. */
-  needsAuthValue: boolean;
-  /** TPM2_PolicyPassword: the authorization stands where the HMAC would. The later of the two holds. */
-  needsPassword: boolean;
+  /**
+   * How the authorization of the entity is shown: in the HMAC (TPM2_PolicyAuthValue), or in its place (TPM2_PolicyPassword). The
+   * later of the two counts.
+   */
+  shows?: 'authValue' | 'password';
   /** TPM2_PolicySecret or TPM2_PolicySigned with an expiration: milliseconds of the TPM's time. */
   expiresAt?: number;
 }
 
 export function freshPolicy(hash: HashName): PolicyState {
-  return { digest: emptyPolicy(hash), needsAuthValue: false, needsPassword: false };
+  return { digest: emptyPolicy(hash) };
 }
 
 /** What a session bound to this entity would keep. Part 1, 19.6.8. */

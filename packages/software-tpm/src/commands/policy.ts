@@ -110,8 +110,7 @@ export const policy = {
   PolicyAuthValue: handler<'PolicyAuthValue'>()({
     handles: ['policySession'],
     run: (machine, [{ session }]) => {
-      session.policy.needsAuthValue = true;
-      session.policy.needsPassword = false;
+      session.policy.shows = 'authValue';
       extendPolicy(machine, session, 'PolicyAuthValue');
       return ok({ response: {} });
     },
@@ -119,8 +118,7 @@ export const policy = {
   PolicyPassword: handler<'PolicyPassword'>()({
     handles: ['policySession'],
     run: (machine, [{ session }]) => {
-      session.policy.needsPassword = true;
-      session.policy.needsAuthValue = false;
+      session.policy.shows = 'password';
       // the same digest: one policy allows either
       extendPolicy(machine, session, 'PolicyAuthValue');
       return ok({ response: {} });
