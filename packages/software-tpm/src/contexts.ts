@@ -1,10 +1,19 @@
 import { decode, encode, struct, emptyOr, u16, u32 } from '@sekimori/codec';
 import { concat, u32be, u64be } from '@sekimori/bytes';
-import { kdfa, TPM2B_NAME, TPM2B_PUBLIC, TPM_RH, type TpmsContext, TPMT_SENSITIVE } from '@sekimori/tpm2';
+import {
+  kdfa,
+  type OuterProtection,
+  TPM2B_NAME,
+  TPM2B_PUBLIC,
+  TPM_RH,
+  type TpmsContext,
+  TPMT_SENSITIVE,
+  unwrapOuter,
+  wrapOuter,
+} from '@sekimori/tpm2';
 import type { Hierarchy } from './hierarchies.ts';
 import type { Machine } from './machine.ts';
 import { objectOf, type TpmObject } from './objects.ts';
-import { protect, type Protection, unprotect } from './protection.ts';
 import { keyOf, sensitiveOf } from './sensitive.ts';
 
 /** How an ordinary object's context is called. Part 2, 14.5, table 222. */
@@ -42,7 +51,7 @@ export type Opened =
 /** Undefined for what this machine did not put aside since its last reset. */
 export function openContext(machine: Machine, context: TpmsContext): Opened | undefined {
   const by = protectionOf(machine, context);
-  const content = by && unprotect(machine.crypto, by, headerOf(context), context.contextBlob, 'fresh');
+  const content = by && unwrapOuter(machine.crypto, by, headerOf(context), context.contextBlob, 'fresh');
   if (!content) return undefined;
   if (context.savedHandle !== SAVED_OBJECT) {
     const session = decode(SESSION, content);
@@ -66,14 +75,14 @@ type Header = Pick<TpmsContext, 'sequence' | 'savedHandle' | 'hierarchy'>;
 function sealed(machine: Machine, header: Header, content: Uint8Array): Uint8Array {
   const by = protectionOf(machine, header);
   if (!by) throw new Error('an object without a hierarchy');
-  return protect(machine.crypto, by, headerOf(header), content, 'fresh');
+  return wrapOuter(machine.crypto, by, headerOf(header), content, 'fresh');
 }
 
 function headerOf({ sequence, savedHandle }: Header): Uint8Array {
   return concat(u64be(sequence), u32be(savedHandle));
 }
 
-function protectionOf(machine: Machine, { hierarchy }: Header): Protection | undefined {
+function protectionOf(machine: Machine, { hierarchy }: Header): OuterProtection | undefined {
   const found: Hierarchy | undefined = [...machine.hierarchies.values()].find(({ handle }) => handle === hierarchy);
   if (!found) return undefined;
   // the NULL hierarchy's proof is a new one after each reset

@@ -1,9 +1,9 @@
 import { concat } from '@sekimori/bytes';
 import { curveWidth, hashLength, type PublicKey, Secret } from '@sekimori/crypto-core';
-import { type PublicArea, pointOf, publicArea, type TpmtPublic } from '@sekimori/tpm2';
+import { type PublicArea, pointOf, publicArea, storageKeyBits, type TpmtPublic } from '@sekimori/tpm2';
 import { ecKeyFrom } from './curves.ts';
 import type { Machine, RsaKeySource } from './machine.ts';
-import { isStorageArea, type ObjectKey } from './objects.ts';
+import type { ObjectKey } from './objects.ts';
 import { isRsaKeySize } from './template.ts';
 
 /** Where the bytes of a new object come from: chance below a parent, the hierarchy's seed for a primary. */
@@ -61,7 +61,7 @@ export async function generate(
     ({ publicKey } = privateKey);
   }
   const area = publicArea({ ...template, unique: uniqueOf(publicKey) });
-  return { area, key, seedValue: isStorageArea(template) ? seed() : undefined };
+  return { area, key, seedValue: storageKeyBits(template) === undefined ? undefined : seed() };
 }
 
 function uniqueOf(key: PublicKey): TpmtPublic['unique'] {

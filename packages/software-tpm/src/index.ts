@@ -1,4 +1,4 @@
-export { createVendorCa, type SoftwareEndorsementKey } from './endorsement.ts';
+export { createVendorCa } from './endorsement.ts';
 export { MANUFACTURER, type RsaKeySource } from './machine.ts';
 export type { StartupLocality } from './pcrs.ts';
 export { createSoftwareTpm, type SoftwareTpm, type SoftwareTpmOptions } from './software-tpm.ts';

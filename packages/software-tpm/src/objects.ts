@@ -1,5 +1,12 @@
 import { type Crypto, type PrivateKey, Secret } from '@sekimori/crypto-core';
-import { nameOf, type PublicArea, qualifiedNameOfPrimary, type TpmtPublic } from '@sekimori/tpm2';
+import {
+  nameOf,
+  type PublicArea,
+  qualifiedNameOfPrimary,
+  recoverSeed,
+  type SeedLabel,
+  storageKeyBits,
+} from '@sekimori/tpm2';
 import type { EcKey } from './curves.ts';
 
 type AsymmetricKey =
@@ -44,13 +51,20 @@ export function objectOf(
 }
 
 /** Whether objects can stand below it. Part 1, 27.1. */
-export function isStorageArea({ objectAttributes, parameters }: TpmtPublic): boolean {
-  if (!objectAttributes.restricted || !objectAttributes.decrypt) return false;
-  return (parameters.is === 'rsa' || parameters.is === 'ecc') && parameters.value.symmetric.algorithm === 'aes';
+export function isStorageKey({ area, key }: TpmObject): boolean {
+  return key !== undefined && storageKeyBits(area.value) !== undefined;
 }
 
-export function isStorageKey({ area, key }: TpmObject): boolean {
-  return key !== undefined && isStorageArea(area.value);
+/** A session's salt, a credential's or a duplicate's seed. Undefined where it does not open, also for want of a private key. */
+export async function seedFor(
+  crypto: Crypto,
+  { area: publicArea, key }: TpmObject,
+  label: SeedLabel,
+  encrypted: Uint8Array,
+): Promise<Secret | undefined> {
+  if (key === undefined || key.type === 'keyedhash') return undefined;
+  const { privateKey } = key.type === 'rsa' ? key : key.ecKey;
+  return recoverSeed(crypto, { publicArea, privateKey }, label, encrypted);
 }
 
 /** Part 1, 19.6.4.3: an authValue is compared and used without its trailing zeros. */

@@ -1,9 +1,9 @@
 import { concat, toHex } from '@sekimori/bytes';
-import { kdfa, NO_SENSITIVE, type PublicArea } from '@sekimori/tpm2';
+import { kdfa, NO_SENSITIVE, type PublicArea, storageKeyBits } from '@sekimori/tpm2';
 import { generate, type Source } from './generation.ts';
 import type { Hierarchy } from './hierarchies.ts';
 import type { Machine } from './machine.ts';
-import { isStorageArea, objectOf, type TpmObject } from './objects.ts';
+import { objectOf, type TpmObject } from './objects.ts';
 
 /**
  * The primary object of a hierarchy, a template that `unusableTemplate` let pass and the caller's data: the same one each
@@ -21,7 +21,7 @@ export async function primaryObject(
   const source = fromSeed(machine, hierarchy, templateHash);
   const { area, key, seedValue } = await generate(machine, source, template.value, sealed);
   // the seed of a storage key is computed when it is needed
-  const seed = isStorageArea(area.value) ? undefined : seedValue;
+  const seed = storageKeyBits(area.value) === undefined ? seedValue : undefined;
   return objectOf(crypto, { area, hierarchy: hierarchy.handle, key, auth: sensitive.userAuth, seedValue: seed });
 }
 

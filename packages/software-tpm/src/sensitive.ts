@@ -1,9 +1,9 @@
 import { concat, equal, stripLeadingZeros } from '@sekimori/bytes';
 import { type Crypto, hashLength, Secret } from '@sekimori/crypto-core';
-import { kdfa, type PublicArea, type TpmtSensitive } from '@sekimori/tpm2';
+import { kdfa, type PublicArea, storageKeyBits, type TpmtSensitive } from '@sekimori/tpm2';
 import { ecKeyOfBytes, scalarBytes } from './curves.ts';
 import type { Machine } from './machine.ts';
-import { isStorageArea, type ObjectKey, type TpmObject } from './objects.ts';
+import type { ObjectKey, TpmObject } from './objects.ts';
 import { primeOf, rsaKeyOf } from './rsa.ts';
 
 const NONE = new Uint8Array(0);
@@ -21,7 +21,7 @@ export function seedOf(machine: Machine, object: TpmObject): Secret {
 export function sensitiveOf(machine: Machine, object: TpmObject): TpmtSensitive {
   const { key, area } = object;
   if (!key) throw new Error('a public area alone has no sensitive one');
-  const hasSeed = key.type === 'keyedhash' || isStorageArea(area.value);
+  const hasSeed = key.type === 'keyedhash' || storageKeyBits(area.value) !== undefined;
   return {
     sensitiveType: key.type,
     authValue: object.auth.use(concat),

@@ -1,7 +1,7 @@
 import type { Crypto, HashName, Secret } from '@sekimori/crypto-core';
 import type { CertificateAuthority } from '@sekimori/pki';
-import type { TpmTransport } from '@sekimori/tpm2';
-import { endorse, type SoftwareEndorsementKey, USUAL_KEYS } from './endorsement.ts';
+import type { EkTemplateName, TpmTransport } from '@sekimori/tpm2';
+import { endorse, USUAL_KEYS } from './endorsement.ts';
 import { execute } from './execute.ts';
 import { Machine, type RsaKeySource } from './machine.ts';
 import type { StartupLocality } from './pcrs.ts';
@@ -12,7 +12,7 @@ export interface SoftwareTpmOptions {
   /** Issues the endorsement certificates in NV; see `createVendorCa`. Without it there are none. */
   readonly vendorCa?: CertificateAuthority;
   /** Of the EK Credential Profile, with certificates where there is a vendor. Default: L-1 and H-3, as swtpm has them. */
-  readonly endorsementKeys?: readonly SoftwareEndorsementKey[];
+  readonly endorsementKeys?: readonly EkTemplateName[];
   /** Default SHA-256 alone, as a firmware that extends no other bank must have it. */
   readonly banks?: readonly HashName[];
   /** Turns the TPM's clock and dates its certificates. Default: the machine's clock. */

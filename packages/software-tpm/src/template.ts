@@ -1,6 +1,6 @@
 import { hashLength } from '@sekimori/crypto-core';
 import type { Failed } from '@sekimori/result';
-import type { TpmtPublic } from '@sekimori/tpm2';
+import { isAesBits, type TpmtPublic } from '@sekimori/tpm2';
 import { inParameter, RC, type Refusal, refuse } from './response-codes.ts';
 
 /** Of TPM2_Create, TPM2_CreatePrimary, TPM2_Load, TPM2_LoadExternal and TPM2_Import: the public area is the second parameter. */
@@ -56,7 +56,7 @@ function unusableScheme(area: TpmtPublic): Failed<Refusal> | undefined {
   const { symmetric } = parameters.value;
   const isStorage = attributes.restricted && attributes.decrypt;
   if (isStorage !== (symmetric.algorithm !== 'null')) return wrong(RC.symmetric);
-  if (isStorage && (symmetric.algorithm !== 'aes' || symmetric.mode !== 'cfb' || !isAesKeySize(symmetric.keyBits)))
+  if (isStorage && (symmetric.algorithm !== 'aes' || symmetric.mode !== 'cfb' || !isAesBits(symmetric.keyBits)))
     return wrong(RC.symmetric);
   const { sign, decrypt } = attributes;
   const [signs, decrypts] = [sign && !decrypt, decrypt && !sign && !isStorage];
@@ -89,8 +89,4 @@ function unusableKey({ parameters }: TpmtPublic): Failed<Refusal> | undefined {
 
 export function isRsaKeySize(bits: number): bits is 2048 | 3072 | 4096 {
   return bits === 2048 || bits === 3072 || bits === 4096;
-}
-
-export function isAesKeySize(bits: number): boolean {
-  return bits === 128 || bits === 192 || bits === 256;
 }

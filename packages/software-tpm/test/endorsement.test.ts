@@ -42,6 +42,7 @@ describe('a TPM with all the keys it can have', () => {
     ['H-3', 0x16, 'sha384', 384],
     ['H-4', 0x18, 'sha512', 521],
     ['H-6', 0x1c, 'sha384', 3072],
+    ['H-7', 0x1e, 'sha384', 4096],
   ] as const)('has %s with a certificate of the profile, and makes it anew', async (kind, low, nameAlg, bits) => {
     const vendorCa = await createVendorCa(crypto, AT);
     const rsaKey: RsaKeySource = (size) => crypto.generateKey({ type: 'rsa', bits: size });

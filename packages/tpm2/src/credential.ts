@@ -1,9 +1,9 @@
 import { decode, encode } from '@sekimori/codec';
 import { type Crypto, hashLength, Secret } from '@sekimori/crypto-core';
-import { type Fault, fail, ok, type Result } from '@sekimori/result';
+import { expectOk, type Fault, fail, ok, type Result } from '@sekimori/result';
 import { TPM2B_DIGEST, TPM2B_ENCRYPTED_SECRET } from './buffers.ts';
 import { TPM2B_ID_OBJECT, TPMS_ID_OBJECT } from './objects.ts';
-import { storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
+import { outerProtection, storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
 import type { PublicArea } from './public-area.ts';
 import { recoverSeed, type SeedKey, shareSeed } from './seed.ts';
 
@@ -29,7 +29,7 @@ export function makeCredential(
   objectName: Uint8Array,
   secret: Secret,
 ): Result<Credential, CredentialFault> {
-  if (storageKeyBits(endorsementKey) === undefined) return notAStorageKey();
+  if (storageKeyBits(endorsementKey.value) === undefined) return notAStorageKey();
   const shared = shareSeed(crypto, endorsementKey, 'IDENTITY');
   if (!shared.ok) return shared;
   const { seed, encrypted } = shared.value;
@@ -50,10 +50,30 @@ export function protectCredential(
   if (secret.length > hashLength(nameAlg))
     throw new RangeError(`${secret.length} bytes do not fit a ${nameAlg} digest`);
   const plaintext = secret.use((bytes) => encode(TPM2B_DIGEST, bytes));
-  const { integrity, encrypted } = wrapOuter(crypto, endorsementKey, seed, objectName, plaintext);
+  const bytes = wrapOuter(crypto, outerProtection(endorsementKey, seed), objectName, plaintext);
   plaintext.fill(0);
-  const value = { integrityHMAC: integrity, encIdentity: encrypted };
-  return encode(TPM2B_ID_OBJECT, { value, bytes: encode(TPMS_ID_OBJECT, value) });
+  return encode(TPM2B_ID_OBJECT, { value: expectOk(decode(TPMS_ID_OBJECT, bytes)), bytes });
+}
+
+/**
+ * The part of TPM2_ActivateCredential after the seed: `idObject` is a TPMS_ID_OBJECT. `credential-integrity`: made for another key or Name, or
+ * changed; `credential-malformed`: it holds no TPM2B_DIGEST. Throws for a key that is no storage key.
+ */
+export function unprotectCredential(
+  crypto: Crypto,
+  endorsementKey: PublicArea,
+  seed: Secret,
+  objectName: Uint8Array,
+  idObject: Uint8Array,
+): Result<Secret, Fault<'credential-malformed' | 'credential-integrity'>> {
+  const clear = unwrapOuter(crypto, outerProtection(endorsementKey, seed), objectName, idObject);
+  if (!clear) return fail('credential-integrity', 'made for another key or object');
+  const opened = decode(TPM2B_DIGEST, clear);
+  clear.fill(0);
+  if (!opened.ok) return fail('credential-malformed', 'it holds no TPM2B_DIGEST');
+  const secret = new Secret(opened.value);
+  opened.value.fill(0);
+  return ok(secret);
 }
 
 /**
@@ -67,7 +87,7 @@ export async function openCredential(
   objectName: Uint8Array,
   credential: Credential,
 ): Promise<Result<Secret, Fault<'not-a-storage-key' | 'credential-malformed' | 'credential-integrity'>>> {
-  if (storageKeyBits(endorsementKey.publicArea) === undefined) return notAStorageKey();
+  if (storageKeyBits(endorsementKey.publicArea.value) === undefined) return notAStorageKey();
   const blob = decode(TPM2B_ID_OBJECT, credential.credentialBlob);
   const encryptedSecret = decode(TPM2B_ENCRYPTED_SECRET, credential.encryptedSecret);
   if (!blob.ok) return fail('credential-malformed', 'TPM2B_ID_OBJECT', { cause: blob.fault });
@@ -75,17 +95,9 @@ export async function openCredential(
     return fail('credential-malformed', 'TPM2B_ENCRYPTED_SECRET', { cause: encryptedSecret.fault });
   const seed = await recoverSeed(crypto, endorsementKey, 'IDENTITY', encryptedSecret.value);
   if (!seed) return fail('credential-malformed', 'its seed does not open with this key');
-  const { integrityHMAC, encIdentity } = blob.value.value;
-  const wrapped = { integrity: integrityHMAC, encrypted: encIdentity };
-  const clear = unwrapOuter(crypto, endorsementKey.publicArea, seed, objectName, wrapped);
+  const opened = unprotectCredential(crypto, endorsementKey.publicArea, seed, objectName, blob.value.bytes);
   seed.wipe();
-  if (!clear) return fail('credential-integrity', 'made for another key or object');
-  const opened = decode(TPM2B_DIGEST, clear);
-  clear.fill(0);
-  if (!opened.ok) return fail('credential-malformed', 'it holds no TPM2B_DIGEST');
-  const secret = new Secret(opened.value);
-  opened.value.fill(0);
-  return ok(secret);
+  return opened;
 }
 
 function notAStorageKey() {

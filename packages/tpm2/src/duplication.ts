@@ -1,13 +1,14 @@
-import { concat, equalConstantTime } from '@sekimori/bytes';
+import { concat } from '@sekimori/bytes';
 import { decode, decodePrefix, encode } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, type Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import { TPMA_OBJECT } from './attributes.ts';
 import { TPM2B_DIGEST } from './buffers.ts';
 import type { RequestOf } from './commands.ts';
+import { unwrapInner, wrapInner } from './inner-wrapping.ts';
 import { nameOf } from './names.ts';
 import { TPM2B_SENSITIVE, type TpmtSensitive } from './objects.ts';
-import { storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
+import { outerProtection, storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
 import { type PublicArea, publicArea } from './public-area.ts';
 import { recoverSeed, type SeedKey, shareSeed } from './seed.ts';
 
@@ -34,7 +35,7 @@ export function duplicateTo(
   { publicArea: objectPublic, sensitive }: ObjectPair,
   options: { readonly inner?: boolean } = {},
 ): Result<DuplicatedObject, Fault<'invalid-key' | 'not-a-storage-key' | 'object-fixed'>> {
-  if (storageKeyBits(newParent) === undefined) return notAStorageKey();
+  if (storageKeyBits(newParent.value) === undefined) return notAStorageKey();
   const { fixedTPM, fixedParent, encryptedDuplication } = objectPublic.value.objectAttributes;
   if (fixedTPM || fixedParent) return fail('object-fixed', 'fixedTPM and fixedParent must be clear');
   if (encryptedDuplication && options.inner !== true)
@@ -44,14 +45,15 @@ export function duplicateTo(
   const name = nameOf(crypto, objectPublic);
   const clear = encode(TPM2B_SENSITIVE, sensitive);
   const encryptionKey = options.inner === true ? crypto.random(INNER_KEY_BYTES) : NONE;
-  const inner = options.inner === true ? wrapInner(crypto, objectPublic, name, encryptionKey, clear) : clear;
-  const { integrity, encrypted } = wrapOuter(crypto, newParent, shared.value.seed, name, inner);
+  const { nameAlg } = objectPublic.value;
+  const inner = options.inner === true ? wrapInner(crypto, nameAlg, name, encryptionKey, clear) : clear;
+  const duplicate = wrapOuter(crypto, outerProtection(newParent, shared.value.seed), name, inner);
   for (const part of [clear, inner]) part.fill(0);
   shared.value.seed.wipe();
   return ok({
     encryptionKey,
     objectPublic,
-    duplicate: concat(encode(TPM2B_DIGEST, integrity), encrypted),
+    duplicate,
     inSymSeed: shared.value.encrypted,
     symmetricAlg: options.inner === true ? INNER : { algorithm: 'null' },
   });
@@ -67,18 +69,17 @@ export async function openDuplicate(
   parent: SeedKey,
   object: DuplicatedObject,
 ): Promise<Result<TpmtSensitive, Fault<'not-a-storage-key' | 'duplicate-malformed' | 'duplicate-integrity'>>> {
-  if (storageKeyBits(parent.publicArea) === undefined) return notAStorageKey();
-  const { objectPublic, duplicate, inSymSeed, symmetricAlg, encryptionKey } = object;
+  if (storageKeyBits(parent.publicArea.value) === undefined) return notAStorageKey();
+  const { objectPublic, duplicate, inSymSeed, symmetricAlg } = object;
   const outer = decodePrefix(TPM2B_DIGEST, duplicate);
   if (!outer.ok) return fail('duplicate-malformed', 'it has no integrity value', { cause: outer.fault });
   const seed = await recoverSeed(crypto, parent, 'DUPLICATE', inSymSeed);
   if (!seed) return fail('duplicate-malformed', 'its seed does not open with this key');
   const name = nameOf(crypto, objectPublic);
-  const wrapped = { integrity: outer.value.value, encrypted: duplicate.subarray(outer.value.length) };
-  const inner = unwrapOuter(crypto, parent.publicArea, seed, name, wrapped);
+  const inner = unwrapOuter(crypto, outerProtection(parent.publicArea, seed), name, duplicate);
   seed.wipe();
   if (!inner) return fail('duplicate-integrity', 'made for another parent or object');
-  const clear = symmetricAlg.algorithm === 'null' ? inner : unwrapInner(crypto, object, name, encryptionKey, inner);
+  const clear = symmetricAlg.algorithm === 'null' ? inner : withoutInner(crypto, object, name, inner);
   if (!clear) return fail('duplicate-integrity', 'its inner wrapping does not hold');
   const sensitive = decode(TPM2B_SENSITIVE, clear);
   for (const part of [inner, clear]) part.fill(0);
@@ -132,39 +133,17 @@ const MAX_SEALED = 128;
 const NONE = new Uint8Array(0);
 const INNER_KEY_BYTES = 16;
 const INNER = { algorithm: 'aes', keyBits: 128, mode: 'cfb' } as const;
-const ZERO_IV = new Uint8Array(16);
 
-/** Part 1, 23.3.1: a digest over the sensitive area and the object's Name, then both encrypted. */
-function wrapInner(
+function withoutInner(
   crypto: Crypto,
-  { value: { nameAlg } }: PublicArea,
+  { objectPublic, symmetricAlg, encryptionKey }: DuplicatedObject,
   name: Uint8Array,
-  key: Uint8Array,
-  clear: Uint8Array,
-): Uint8Array {
-  const integrity = encode(TPM2B_DIGEST, crypto.hash(nameAlg, concat(clear, name)));
-  const content = concat(integrity, clear);
-  const encrypted = crypto.aesCfb('encrypt', key, ZERO_IV, content);
-  content.fill(0);
-  return encrypted;
-}
-
-function unwrapInner(
-  crypto: Crypto,
-  { objectPublic, symmetricAlg }: DuplicatedObject,
-  name: Uint8Array,
-  key: Uint8Array,
   wrapped: Uint8Array,
 ): Uint8Array | undefined {
   const isOurs = symmetricAlg.algorithm === 'aes' && symmetricAlg.mode === 'cfb';
-  if (!isOurs || 8 * key.length !== symmetricAlg.keyBits) return undefined;
-  const content = crypto.aesCfb('decrypt', key, ZERO_IV, wrapped);
-  const integrity = decodePrefix(TPM2B_DIGEST, content);
-  if (!integrity.ok) return undefined;
-  const clear = content.slice(integrity.value.length);
-  content.fill(0);
-  const expected = crypto.hash(objectPublic.value.nameAlg, concat(clear, name));
-  return equalConstantTime(expected, integrity.value.value) ? clear : undefined;
+  if (!isOurs || 8 * encryptionKey.length !== symmetricAlg.keyBits) return undefined;
+  const opened = unwrapInner(crypto, objectPublic.value.nameAlg, name, encryptionKey, wrapped);
+  return opened.ok ? opened.value : undefined;
 }
 
 function notAStorageKey() {

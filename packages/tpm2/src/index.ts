@@ -118,6 +118,7 @@ export {
   makeCredential,
   openCredential,
   protectCredential,
+  unprotectCredential,
 } from './credential.ts';
 export {
   type DuplicatedObject,
@@ -163,6 +164,7 @@ export {
   handleType,
   nameOfHandle,
 } from './handles.ts';
+export { unwrapInner, wrapInner } from './inner-wrapping.ts';
 export { kdfa, kdfe } from './kdf.ts';
 export { nameOf, qualifiedNameOfPrimary, qualifiedNameOf, publicKeyOf, pointOf, xOf } from './names.ts';
 export {
@@ -205,6 +207,16 @@ export {
   quoteWithPcrs,
 } from './operations.ts';
 export { changeHierarchyAuth, removeNv, type TpmOwner, writeNvOnce } from './owner.ts';
+export {
+  type AesBits,
+  isAesBits,
+  outerProtection,
+  type OuterProtection,
+  type OuterVector,
+  storageKeyBits,
+  unwrapOuter,
+  wrapOuter,
+} from './outer-wrapping.ts';
 export {
   type PcrSelection,
   TPMS_PCR_SELECT,

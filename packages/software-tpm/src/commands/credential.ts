@@ -1,12 +1,16 @@
-import { decode, decodePrefix, encode } from '@sekimori/codec';
-import { hashLength } from '@sekimori/crypto-core';
-import { ok } from '@sekimori/result';
-import { TPM2B_DIGEST, TPMS_ID_OBJECT } from '@sekimori/tpm2';
+import { decode } from '@sekimori/codec';
+import { hashLength, Secret } from '@sekimori/crypto-core';
+import { expectOk, ok } from '@sekimori/result';
+import {
+  makeCredential,
+  storageKeyBits,
+  TPM2B_ENCRYPTED_SECRET,
+  TPM2B_ID_OBJECT,
+  unprotectCredential,
+} from '@sekimori/tpm2';
 import { handler } from '../handler.ts';
-import { isStorageArea } from '../objects.ts';
-import { protect, protectionBy, unprotect } from '../protection.ts';
+import { seedFor } from '../objects.ts';
 import { inHandle, inParameter, RC } from '../response-codes.ts';
-import { recoverSeed, shareSeed } from '../seeds.ts';
 
 /** Part 1, 24. */
 export const credential = {
@@ -15,14 +19,12 @@ export const credential = {
     handles: ['object', 'object'],
     roles: ['admin', 'user'],
     run: async ({ crypto }, [{ object }, { object: key }], { credentialBlob, secret }) => {
-      if (!isStorageArea(key.area.value)) return inHandle(2, RC.type);
-      const seed = await recoverSeed(crypto, key, 'IDENTITY', secret);
+      if (storageKeyBits(key.area.value) === undefined) return inHandle(2, RC.type);
+      const seed = await seedFor(crypto, key, 'IDENTITY', secret);
       if (!seed) return inParameter(2, RC.value);
-      const by = protectionBy(key.area, seed);
-      const plain = unprotect(crypto, by, object.name, encode(TPMS_ID_OBJECT, credentialBlob.value), 'zero');
-      if (!plain) return inParameter(1, RC.integrity);
-      const opened = decode(TPM2B_DIGEST, plain);
-      return opened.ok ? ok({ response: { certInfo: opened.value } }) : inParameter(1, RC.size);
+      const opened = unprotectCredential(crypto, key.area, seed, object.name, credentialBlob.bytes);
+      if (!opened.ok) return inParameter(1, opened.fault.code === 'credential-integrity' ? RC.integrity : RC.size);
+      return ok({ response: { certInfo: opened.value.use((bytes) => Uint8Array.from(bytes)) } });
     },
   }),
   /** Part 3, 12.6. */
@@ -30,15 +32,13 @@ export const credential = {
     handles: ['object'],
     run: ({ crypto }, [{ object: key }], request) => {
       const { area } = key;
-      if (!isStorageArea(area.value)) return inHandle(1, RC.type);
+      if (storageKeyBits(area.value) === undefined) return inHandle(1, RC.type);
       if (request.credential.length > hashLength(area.value.nameAlg)) return inParameter(1, RC.size);
-      const shared = shareSeed(crypto, area, 'IDENTITY');
-      if (!shared) return inHandle(1, RC.key);
-      const by = protectionBy(area, shared.seed);
-      const bytes = protect(crypto, by, request.objectName, encode(TPM2B_DIGEST, request.credential), 'zero');
-      const value = decodePrefix(TPMS_ID_OBJECT, bytes);
-      if (!value.ok) throw new Error('what was protected can be read');
-      return ok({ response: { credentialBlob: { value: value.value.value, bytes }, secret: shared.encrypted } });
+      const made = makeCredential(crypto, area, request.objectName, new Secret(request.credential));
+      if (!made.ok) return inHandle(1, RC.key);
+      const credentialBlob = expectOk(decode(TPM2B_ID_OBJECT, made.value.credentialBlob));
+      const secret = expectOk(decode(TPM2B_ENCRYPTED_SECRET, made.value.encryptedSecret));
+      return ok({ response: { credentialBlob, secret } });
     },
   }),
 };

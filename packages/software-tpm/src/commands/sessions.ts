@@ -1,13 +1,12 @@
 import { concat } from '@sekimori/bytes';
 import { hashLength, Secret } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { kdfa } from '@sekimori/tpm2';
+import { isAesBits, kdfa } from '@sekimori/tpm2';
 import { authOf } from '../entities.ts';
 import { handler } from '../handler.ts';
+import { seedFor } from '../objects.ts';
 import { inHandle, inParameter, RC, refuse } from '../response-codes.ts';
-import { recoverSeed } from '../seeds.ts';
 import { bindingOf, freshPolicy, type SymmetricDefinition } from '../sessions.ts';
-import { isAesKeySize } from '../template.ts';
 
 const MIN_NONCE = 16;
 const HMAC_SESSION = 0x02000000;
@@ -23,14 +22,14 @@ export const sessions = {
       if (nonceCaller.length < MIN_NONCE || nonceCaller.length > hashLength(authHash)) return inParameter(1, RC.size);
       const { algorithm } = symmetric;
       if (algorithm !== 'aes' && algorithm !== 'xor' && algorithm !== 'null') return inParameter(4, RC.symmetric);
-      if (symmetric.algorithm === 'aes' && !isAesKeySize(symmetric.keyBits)) return inParameter(4, RC.value);
+      if (symmetric.algorithm === 'aes' && !isAesBits(symmetric.keyBits)) return inParameter(4, RC.value);
       if (symmetric.algorithm === 'aes' && symmetric.mode !== 'cfb') return inParameter(4, RC.mode);
       let salt = new Secret(new Uint8Array(0));
       if (tpmKey.kind === 'object') {
         const { object } = tpmKey;
         if (object.key === undefined) return inHandle(1, RC.handle);
         if (!object.area.value.objectAttributes.decrypt) return inHandle(1, RC.attributes);
-        const recovered = await recoverSeed(crypto, object, 'SECRET', encryptedSalt);
+        const recovered = await seedFor(crypto, object, 'SECRET', encryptedSalt);
         if (!recovered) return inParameter(2, RC.value);
         salt = recovered;
       } else if (encryptedSalt.length > 0) {
