@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import type { Result } from '@sekimori/result';
 import { adviceOnResponseCode, Tpm, type TpmTransport } from '@sekimori/tpm2';
-import { openLinuxTpm, openTpmSocket } from '@sekimori/tpm2-device';
+import { openLinuxTpm, openTpmSocket, TpmDeviceError } from '@sekimori/tpm2-device';
 import { addressFrom, placeOf, type TpmAddress } from './address.ts';
 import type { CommandFault, Given } from './command.ts';
 
@@ -45,8 +45,8 @@ async function opened(address: TpmAddress): Promise<TpmTransport> {
 function sayingOutage(transport: TpmTransport): TpmTransport {
   return {
     ...transport,
-    transmit: (command) =>
-      transport.transmit(command).catch((cause: unknown) => {
+    transmit: (command, options) =>
+      transport.transmit(command, options).catch((cause: unknown) => {
         throw new Outage('no answer', { cause });
       }),
     close: () => transport.close(),
@@ -54,45 +54,37 @@ function sayingOutage(transport: TpmTransport): TpmTransport {
 }
 
 function faultOf(address: TpmAddress, cause: unknown): CommandFault {
-  const place = placeOf(address);
-  const { message = String(cause), code = '' } = systemErrorIn(cause);
-  const [why, hint] = TROUBLE[`${address.kind === 'device' ? 'device' : 'socket'} ${code}`] ??
-    TROUBLE[code] ?? [message, OTHERWISE];
-  return { code: 'tpm-outage', detail: `cannot use the TPM at ${place}: ${why}`, hint };
-}
-
-interface SystemError {
-  readonly message?: string;
-  readonly code?: string;
-  readonly cause?: unknown;
-}
-
-/** The error of the system that another one may be wrapped around; else the error itself. */
-function systemErrorIn(error: unknown): SystemError {
-  const given = (error ?? {}) as SystemError;
-  const inner = (given.cause ?? {}) as SystemError;
-  return typeof given.code !== 'string' && typeof inner.code === 'string' ? inner : given;
+  const [why, hint] =
+    cause instanceof TpmDeviceError ? [cause.message, DEVICE_HINTS[cause.reason]] : otherTrouble(cause);
+  return { code: 'tpm-outage', detail: `cannot use the TPM at ${placeOf(address)}: ${why}`, hint };
 }
 
 const OTHERWISE = 'see that a TPM 2.0 answers there, and that no other program holds it';
-const NOT_ALLOWED = ['you may not use it', "run this as root, or as a member of the group 'tss'"] as const;
+const ANOTHER = 'name another one: --device, or --swtpm for a software TPM';
+const DEVICE_HINTS: Readonly<Record<TpmDeviceError['reason'], string>> = {
+  missing: `switch the TPM on in the firmware setup, or ${ANOTHER}`,
+  busy: 'use /dev/tpmrm0, which programs share, or end the other program',
+  denied: "run this as root, or as a member of the group 'tss'",
+  'no-device': 'name a device such as /dev/tpmrm0',
+  platform: ANOTHER,
+  other: OTHERWISE,
+};
+
+/** Of a socket, or after the opening. */
+function otherTrouble(cause: unknown): readonly [why: string, hint: string] {
+  const { message = String(cause), code = '' } = (cause ?? {}) as { readonly message?: string; readonly code?: string };
+  return SOCKET_TROUBLE[code] ?? [message, OTHERWISE];
+}
+const NOT_ALLOWED = ['you may not use it', 'run this as root, or as the user of swtpm'] as const;
 const NOBODY = [
   'nobody listens there',
   'start swtpm, and name the socket of its commands, not that of its control',
 ] as const;
-const TROUBLE: Readonly<Record<string, readonly [why: string, hint: string]>> = {
-  'device ENOENT': [
-    'there is no such device',
-    'switch the TPM on in the firmware setup, or name another one: --device, or --swtpm for a software TPM',
-  ],
-  'device ENODEV': ['the device is gone', 'look into the log of the kernel'],
-  'device ENXIO': ['there is no TPM behind it', 'name another one with --device'],
+const SOCKET_TROUBLE: Readonly<Record<string, readonly [why: string, hint: string]>> = {
   EACCES: NOT_ALLOWED,
   EPERM: NOT_ALLOWED,
-  EBUSY: ['another program has it for itself', 'use /dev/tpmrm0, which programs share, or end the other program'],
-  'socket ENOENT': NOBODY,
-  'socket ECONNREFUSED': NOBODY,
-  EISDIR: ['it is a folder', 'name a device such as /dev/tpmrm0'],
+  ENOENT: NOBODY,
+  ECONNREFUSED: NOBODY,
   ENOTSOCK: ['it is no socket', 'name the socket of swtpm, or a device with --device'],
 };
 

@@ -6,11 +6,30 @@ import { EndorsementKey } from '@sekimori/quote-verifier';
 import { expectOk } from '@sekimori/result';
 import { createSoftwareTpm, createVendorCa } from '@sekimori/software-tpm';
 import { programsMissing } from '@sekimori/testkit';
-import { createPrimary, openEndorsementKey, SRK_ECC_P256, Tpm, TPM_RH, makePersistent } from '@sekimori/tpm2';
+import {
+  createPrimary,
+  EK_TEMPLATES,
+  makePersistent,
+  openEndorsementKey,
+  readPublic,
+  SRK_ECC_P256,
+  Tpm,
+  TPM_RH,
+} from '@sekimori/tpm2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEndorsement, readPcrBanks, readTpmInfo } from '../src/index.ts';
 import { refusal, run, shown } from './given.ts';
 import { aBench, type Bench } from './tools.ts';
+
+/** Transient, persistent, NV. */
+async function handlesIn(tpm: Tpm): Promise<readonly unknown[]> {
+  const lists: unknown[] = [];
+  for (const property of [0x80000000, 0x81000000, 0x01000000]) {
+    const parameters = { capability: 'handles', property, propertyCount: 64 } as const;
+    lists.push(expectOk(await tpm.run('GetCapability', { parameters })).parameters);
+  }
+  return lists;
+}
 
 /** `TPM2_PT_…:` with the raw value below it, as tpm2_getcap prints properties. */
 function properties(text: string): ReadonlyMap<string, number> {
@@ -294,5 +313,27 @@ describe('with the software TPM, which tells less', () => {
     const { keys } = expectOk(await readEndorsement(tpm));
     expect(keys).toMatchObject([{ template: 'EK L-1' }, { template: 'EK H-3' }]);
     expect(keys.map(({ certificates }) => certificates.length)).toEqual([1, 1]);
+  });
+  it('ek shows the key of each certificate, makes those that are not kept, and changes nothing', async () => {
+    const vendorCa = await createVendorCa(crypto, new Date(0));
+    const endorsementKeys = ['L-1', 'L-2', 'H-2', 'H-4'] as const;
+    const { transport } = createSoftwareTpm({ crypto, vendorCa, endorsementKeys });
+    const tpm = new Tpm(transport, crypto);
+    for (const name of ['L-2', 'H-2'] as const) {
+      const key = expectOk(await readPublic(tpm, EK_TEMPLATES[name].persistentHandle));
+      const handles = { auth: TPM_RH.owner, objectHandle: key };
+      expectOk(await tpm.run('EvictControl', { handles, parameters: { persistentHandle: key.handle } }));
+    }
+    const before = await handlesIn(tpm);
+    const { keys, otherCertificates, unread } = expectOk(await readEndorsement(tpm));
+    expect(keys.map(({ template, handle, certificates }) => [template, handle, certificates[0]?.nvIndex])).toEqual([
+      ['EK L-1', '81010001', '01c00002'],
+      ['EK H-4', '81010018', '01c00018'],
+      ['EK L-2', undefined, '01c0000a'],
+      ['EK H-2', undefined, '01c00014'],
+      ['EK H-3', undefined, undefined],
+    ]);
+    expect([otherCertificates, unread]).toEqual([[], []]);
+    expect(await handlesIn(tpm)).toEqual(before);
   });
 });

@@ -7,6 +7,6 @@ export default function fuzz(bytes: Uint8Array): void {
   const cut = Math.floor((body.length * first) / 255);
   const parts = [body.subarray(0, cut), body.subarray(cut)].map((part, index) => ({ index, bytes: part }));
   const { certificates } = certificatesOfChain(parts);
-  const total = certificates.reduce((sum, each) => sum + each.length, 0);
+  const total = certificates.reduce((sum, each) => sum + each.certificate.length, 0);
   if (total > body.length) throw new Error('certificates of more bytes than there were');
 }

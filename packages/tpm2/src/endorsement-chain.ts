@@ -6,6 +6,11 @@ interface Part {
   readonly index: number;
   readonly bytes: Uint8Array;
 }
+/** DER, and the index that it begins in. */
+interface Stored {
+  readonly index: number;
+  readonly certificate: Uint8Array;
+}
 type Problem = { readonly index: number; readonly fault: Fault<'endorsement-certificate'> };
 
 const NONE = new Uint8Array(0);
@@ -20,10 +25,10 @@ const PADDING: readonly number[] = [0x00, 0xff];
  * may begin in one index and end in the next, as the chain is the content of all of them.
  */
 export function certificatesOfChain(parts: readonly Part[]): {
-  readonly certificates: readonly Uint8Array[];
+  readonly certificates: readonly Stored[];
   readonly problems: readonly Problem[];
 } {
-  const certificates: Uint8Array[] = [];
+  const certificates: Stored[] = [];
   const problems: Problem[] = [];
   const refuse = (index: number, detail: string, cause?: Fault) =>
     problems.push({ index, fault: fail('endorsement-certificate', detail, { ...(cause && { cause }) }).fault });
@@ -50,7 +55,7 @@ export function certificatesOfChain(parts: readonly Part[]): {
       }
       const found = certificateFromNv(left.subarray(0, length));
       const parsed = found.ok ? parseCertificate(found.value) : found;
-      if (found.ok && parsed.ok) certificates.push(found.value);
+      if (found.ok && parsed.ok) certificates.push({ index: start, certificate: found.value });
       else if (!parsed.ok) refuse(start, parsed.fault.detail, parsed.fault);
       left = left.subarray(length);
       start = index;

@@ -12,6 +12,7 @@ import { type PublicArea, publicArea, TPMT_PUBLIC } from './public-area.ts';
 export interface StoredCertificate {
   /** The template of the key it is for. Undefined for an index that the profile has no key for. */
   readonly name?: EkName;
+  /** The one that it begins in: a certificate of a CA may end in the next. */
   readonly index: number;
   /** X.509, DER, without header and padding. */
   readonly certificate: Uint8Array;
@@ -20,8 +21,8 @@ export interface StoredCertificate {
 /** What NV holds about endorsement keys. */
 export interface EndorsementCertificates {
   readonly certificates: readonly StoredCertificate[];
-  /** Certificates of CAs above them, DER, in the order of NV: Intel's on-die CAs, for one. */
-  readonly chain: readonly Uint8Array[];
+  /** Certificates of CAs above them, in the order of NV: Intel's on-die CAs, for one. */
+  readonly chain: readonly StoredCertificate[];
   /** Indices that could not be used, and why. */
   readonly problems: readonly { readonly index: number; readonly fault: EndorsementNvFault }[];
 }

@@ -23,7 +23,7 @@ const read = (...parts: readonly Uint8Array[]) => {
   const { certificates, problems } = certificatesOfChain(parts.map((bytes, at) => ({ index: 0x01c00100 + at, bytes })));
   const nameOf = (each: Uint8Array) => (toHex(each) === toHex(one) ? 'one' : toHex(each) === toHex(two) ? 'two' : '?');
   return {
-    found: certificates.map(nameOf),
+    found: certificates.map(({ certificate }) => nameOf(certificate)),
     problems: problems.map(({ index, fault }) => [index - 0x01c00100, fault.code]),
   };
 };

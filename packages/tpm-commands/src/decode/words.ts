@@ -20,6 +20,7 @@ export function plainValue(value: unknown): unknown {
 export function wordsOf(node: Dissected): string | undefined {
   const { name, key, parts } = node;
   const value = chosen(node.value);
+  if (name === 'TPMS_PCR_SELECTION') return selectionWords(parts);
   if (value === undefined) return undefined;
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string') return value;
@@ -28,8 +29,6 @@ export function wordsOf(node: Dissected): string | undefined {
   if (value instanceof Uint8Array) return bytesWords(name, value);
   if (Array.isArray(value)) return value.every((each) => typeof each === 'number') ? pcrs(value) : undefined;
   if (typeof value !== 'object' || value === null) return undefined;
-  const { bank, indices } = value as { readonly bank?: string | number; readonly indices?: readonly number[] };
-  if (bank !== undefined && indices) return `${pcrs(indices)} of ${String(bank)}`;
   return parts.length > 0 ? undefined : flagWords(value as Readonly<Record<string, unknown>>);
 }
 
@@ -79,6 +78,11 @@ function bytesWords(name: string, value: Uint8Array): string {
     if (hash !== undefined) return `a Name, by ${hash}`;
   }
   return value.length === 1 ? '1 byte' : `${value.length} bytes`;
+}
+
+/** Undefined where it was not read to its end. */
+function selectionWords([bank, indices]: readonly Dissected[]): string | undefined {
+  return bank && Array.isArray(indices?.value) ? `${pcrs(indices.value)} of ${String(bank.value)}` : undefined;
 }
 
 function pcrs(indices: readonly number[]): string {

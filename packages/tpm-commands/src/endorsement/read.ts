@@ -1,29 +1,28 @@
 import { toHex } from '@sekimori/bytes';
-import { der, type PublicKey, readDerPrefix, sameKey } from '@sekimori/crypto-core';
+import { type PublicKey, sameKey } from '@sekimori/crypto-core';
 import {
   type Certificate,
-  certificateFromNv,
   isSoftwareTpmVendor,
   parseCertificate,
   tpmIdentityOf,
   tpmVendorName,
   writePem,
 } from '@sekimori/pki';
-import { describeFault, type Fault, ok, type Result } from '@sekimori/result';
+import { describeFault, expectOk, ok, type Result } from '@sekimori/result';
 import {
   createPrimary,
-  EK_ECC_P384,
-  EK_RSA_2048,
+  EK_TEMPLATES,
+  type EkTemplateName,
   type LoadedKey,
+  openEndorsementKey,
   publicKeyOf,
-  type PublicArea,
-  readNv,
+  readEndorsementCertificates,
   readPublic,
+  type StoredCertificate,
   type Tpm,
   TPM_RH,
   type TpmResult,
 } from '@sekimori/tpm2';
-import { CERTIFICATE_INDICES, isChainIndex } from '../handles.ts';
 import { handlesOf } from '../info/capabilities.ts';
 import { kindOf, templateOf } from '../info/objects.ts';
 import { hex32 } from '../text.ts';
@@ -80,71 +79,45 @@ export interface Endorsement {
   readonly unread: readonly string[];
 }
 
-/** Endorsement keys and certificates as they stand in the TPM; nobody's word is believed or checked. Makes a key for a moment where none is kept. */
+/**
+ * Endorsement keys and certificates as they stand in the TPM; nobody's word is believed or checked. Makes a key for a moment where a
+ * certificate is for one that is not kept, or where none is known of a kind that every TPM for hosts has.
+ */
 export async function readEndorsement(tpm: Tpm): Promise<TpmResult<Endorsement>> {
-  const indices = await handlesOf(tpm, 0x01000000);
-  if (!indices.ok) return indices;
-  const unread: string[] = [];
-  const certificates: Found[] = [];
-  const chain: NvCertificate[] = [];
-  for (const index of indices.value.filter((each) => CERTIFICATE_INDICES.has(each) || isChainIndex(each))) {
-    const found = await certificatesAt(tpm, index);
-    if (!found.ok) unread.push(`NV index ${hex32(index)}: ${describeFault(found.fault)}`);
-    else if (CERTIFICATE_INDICES.has(index)) certificates.push(...found.value);
-    else chain.push(...found.value.map(({ view }) => view));
-  }
-  const keys = await endorsementKeys(tpm, unread);
+  const stored = await readEndorsementCertificates(tpm);
+  if (!stored.ok) return stored;
+  const { problems, chain } = stored.value;
+  const unread = problems.map(({ index, fault }) => `NV index ${hex32(index)}: ${describeFault(fault)}`);
+  const certificates = stored.value.certificates.map((each) => foundIn(tpm, each));
+  const keys = await endorsementKeys(tpm, certificates, unread);
   if (!keys.ok) return keys;
-  const isFor = ({ key }: { readonly key: PublicKey }, { certificate }: Found) => {
-    const certified = certificate.publicKey(tpm.crypto);
-    return certified.ok && sameKey(certified.value, key);
-  };
   return ok({
     keys: keys.value.map((each) => ({
       ...each.view,
-      certificates: certificates.filter((found) => isFor(each, found)).map(({ view }) => view),
+      certificates: certificates.filter((found) => isFor(tpm, each, found)).map(({ view }) => view),
     })),
     otherCertificates: certificates
-      .filter((found) => !keys.value.some((each) => isFor(each, found)))
+      .filter((found) => !keys.value.some((each) => isFor(tpm, each, found)))
       .map(({ view }) => view),
-    chain,
+    chain: chain.map((each) => foundIn(tpm, each).view),
     unread,
   });
 }
 
 interface Found {
+  readonly template: StoredCertificate['name'];
   readonly certificate: Certificate;
   readonly view: NvCertificate;
 }
 
-/** One endorsement certificate; of the chain, each index holds certificates one after the other. */
-async function certificatesAt(tpm: Tpm, index: number): Promise<Result<readonly Found[]>> {
-  const content = await readNv(tpm, index);
-  if (!content.ok) return content;
-  const ders = isChainIndex(index) ? ok(sequencesIn(content.value)) : oneOf(certificateFromNv(content.value));
-  if (!ders.ok) return ders;
-  const found: Found[] = [];
-  for (const each of ders.value) {
-    const certificate = parseCertificate(each);
-    if (!certificate.ok) return certificate;
-    found.push({ certificate: certificate.value, view: viewOf(tpm, index, certificate.value) });
-  }
-  return ok(found);
+function foundIn(tpm: Tpm, { name: template, index, certificate: der }: StoredCertificate): Found {
+  const certificate = expectOk(parseCertificate(der));
+  return { template, certificate, view: viewOf(tpm, index, certificate) };
 }
 
-function oneOf<T, F extends Fault>(result: Result<T, F>): Result<readonly T[], F> {
-  return result.ok ? ok([result.value]) : result;
-}
-
-function sequencesIn(content: Uint8Array): readonly Uint8Array[] {
-  const found: Uint8Array[] = [];
-  for (let rest = content; rest.length > 0; ) {
-    const next = readDerPrefix(rest);
-    if (!next.ok || next.value.tag !== der.TAG.sequence) break; // padding
-    found.push(next.value.bytes.slice());
-    rest = rest.subarray(next.value.bytes.length);
-  }
-  return found;
+function isFor(tpm: Tpm, { key }: { readonly key: PublicKey }, { certificate }: Found): boolean {
+  const certified = certificate.publicKey(tpm.crypto);
+  return certified.ok && sameKey(certified.value, key);
 }
 
 function viewOf(tpm: Tpm, index: number, certificate: Certificate): NvCertificate {
@@ -170,8 +143,12 @@ interface Opened {
   readonly view: Omit<EndorsementKeyView, 'certificates'>;
 }
 
-/** Those that the TPM keeps in the range of endorsement keys, then those of the templates, where these are others. */
-async function endorsementKeys(tpm: Tpm, unread: string[]): Promise<TpmResult<readonly Opened[]>> {
+/** Those that the TPM keeps in the range of endorsement keys, then those that certificates are for, then the usual ones. */
+async function endorsementKeys(
+  tpm: Tpm,
+  certificates: readonly Found[],
+  unread: string[],
+): Promise<TpmResult<readonly Opened[]>> {
   const handles = await handlesOf(tpm, 0x81000000);
   if (!handles.ok) return handles;
   const found = new Map<string, Opened>();
@@ -182,17 +159,25 @@ async function endorsementKeys(tpm: Tpm, unread: string[]): Promise<TpmResult<re
   };
   for (const handle of handles.value.filter((each) => each >>> 16 === 0x8101))
     add(`persistent key ${hex32(handle)}`, await readPublic(tpm, handle), handle);
-  const kept = [...found.values()].map(({ view }) => view.template);
-  for (const template of TEMPLATES.filter((each) => !kept.includes(templateOf(each)))) {
-    const made = await createPrimary(tpm, TPM_RH.endorsement, template);
-    add(`a key of the template ${templateOf(template)}`, made);
-    if (made.ok) await tpm.flush(made.value.handle);
+  for (const name of Object.keys(EK_TEMPLATES) as EkTemplateName[]) {
+    const what = `a key of the template EK ${name}`;
+    const certificate = certificates.find(({ template }) => template === name);
+    if (certificate) {
+      if ([...found.values()].some((each) => isFor(tpm, each, certificate))) continue;
+      const opened = await openEndorsementKey(tpm, name);
+      add(what, opened);
+      if (opened.ok) await opened.value.release();
+    } else if (USUAL.includes(name) && ![...found.values()].some(({ view }) => view.template === `EK ${name}`)) {
+      const made = await createPrimary(tpm, TPM_RH.endorsement, EK_TEMPLATES[name].key);
+      add(what, made);
+      if (made.ok) await tpm.flush(made.value.handle);
+    }
   }
   return ok([...found.values()]);
 }
 
-/** Of the EK Credential Profile, those that every TPM for hosts has one of. */
-const TEMPLATES: readonly PublicArea[] = [EK_RSA_2048, EK_ECC_P384];
+/** Every TPM for hosts has one of these, with or without a certificate. */
+const USUAL: readonly EkTemplateName[] = ['L-1', 'H-3'];
 
 function openedOf(tpm: Tpm, loaded: LoadedKey, handle?: number): Result<Opened> {
   const key = publicKeyOf(tpm.crypto, loaded.publicArea);

@@ -2,13 +2,12 @@ import { toHex, equal } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { describeFault } from '@sekimori/result';
 import {
-  EK_ECC_P384,
-  EK_RSA_2048,
+  EK_TEMPLATES,
   nameOf,
   type PublicArea,
-  publicArea,
   readPublic,
   SRK_ECC_P256,
+  SRK_RSA_2048,
   type Tpm,
   type TpmtPublic,
   TPMT_PUBLIC,
@@ -54,24 +53,8 @@ export function kindOf({ type, parameters }: TpmtPublic): string {
   return parameters.is === 'ecc' ? `ECC ${parameters.value.curveID}` : type;
 }
 
-const SRK_RSA_2048 = publicArea({
-  ...SRK_ECC_P256.value,
-  type: 'rsa',
-  parameters: {
-    is: 'rsa',
-    value: {
-      symmetric: { algorithm: 'aes', keyBits: 128, mode: 'cfb' },
-      scheme: { scheme: 'null' },
-      keyBits: 2048,
-      exponent: 0,
-    },
-  },
-  unique: { is: 'rsa', value: new Uint8Array(0) },
-});
-
 const TEMPLATES: readonly (readonly [string, PublicArea])[] = [
-  ['EK L-1', EK_RSA_2048],
-  ['EK H-3', EK_ECC_P384],
+  ...Object.values(EK_TEMPLATES).map(({ name, key }) => [`EK ${name}`, key] as const),
   ['SRK', SRK_ECC_P256],
   ['SRK', SRK_RSA_2048],
 ];
