@@ -63,15 +63,18 @@ export function createSoftwareTpm(options: SoftwareTpmOptions): SoftwareTpm {
   return tpm;
 }
 
-/** One command at a time, in the order they came. */
+/** One command at a time, in the order they came. One under way is answered in full, as by a TPM that hears of no cancellation. */
 function transportTo(machine: Machine): TpmTransport {
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
   return {
-    transmit: (command) => {
+    transmit: (command, { signal } = {}) => {
       if (closed) return Promise.reject(new Error('the transport is closed'));
       const bytes = Uint8Array.from(command);
-      const answer = last.then(() => execute(machine, bytes));
+      const answer = last.then(() => {
+        signal?.throwIfAborted();
+        return execute(machine, bytes);
+      });
       last = answer.catch(() => {});
       return answer;
     },
