@@ -31,3 +31,4 @@ export { ecdsaFromDer, ecdsaToDer } from './ecdsa.ts';
 export { type JwsFault, signCompactJws, verifyCompactJws } from './compact-jws.ts';
 export { readUncompressedPoint, uncompressedPoint } from './ec-point.ts';
 export { parseSpki, spkiOf } from './spki.ts';
+export { ecPkcs8 } from './pkcs8.ts';

@@ -1,5 +1,5 @@
 import { concat } from '@sekimori/bytes';
-import type { Crypto, EcPublicKey } from '@sekimori/crypto-core';
+import type { Crypto, EcPublicKey, HashName } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
 import { TPMA_OBJECT } from './attributes.ts';
 import type { Tpm, TpmResult } from './client.ts';
@@ -32,12 +32,17 @@ export function policySigner(key: EcPublicKey): PublicArea {
   });
 }
 
-/** The policy of an object that opens under every policy that `signer` signed for, together with `policyRef`. */
-export function authorizedPolicy(crypto: Crypto, signer: PublicArea, policyRef: Uint8Array): Uint8Array {
-  return PolicyDigest.authorize(crypto, 'sha256', nameOf(crypto, signer), policyRef).digest;
+/** The policy of an object with nameAlg `hash` that opens under every policy that `signer` signed for, together with `policyRef`. */
+export function authorizedPolicy(
+  crypto: Crypto,
+  signer: PublicArea,
+  policyRef: Uint8Array,
+  hash: HashName = 'sha256',
+): Uint8Array {
+  return PolicyDigest.authorize(crypto, hash, nameOf(crypto, signer), policyRef).digest;
 }
 
-/** What the signer signs with ecdsa-sha256; the TPM calls its digest aHash. */
+/** What the signer signs, in its scheme with the hash of its nameAlg; the TPM calls the digest aHash. Part 3, 23.16. */
 export function approvalOf(approvedPolicy: Uint8Array, policyRef: Uint8Array): Uint8Array {
   return concat(approvedPolicy, policyRef);
 }
@@ -62,7 +67,7 @@ export async function authorizePolicy(tpm: Tpm, session: Session, approval: Appr
     parameters: { inPrivate: undefined, inPublic: signer, hierarchy: TPM_RH.owner },
   });
   if (!loaded.ok) return loaded;
-  const digest = tpm.crypto.hash('sha256', approvalOf(approvedPolicy, policyRef));
+  const digest = tpm.crypto.hash(signer.value.nameAlg, approvalOf(approvedPolicy, policyRef));
   const verified = await tpm.run('VerifySignature', {
     handles: { keyHandle: loaded.value.handle },
     parameters: { digest, signature },

@@ -125,13 +125,16 @@ export class Tpm {
     name: Name,
     call: Call<Name>,
   ): Promise<TpmResult<Answer<Name>>> {
+    if (name === 'Duplicate' && givesKey(call.parameters as RequestOf<'Duplicate'>) && !isHidden(call))
+      throw new TypeError(
+        'Duplicate with an inner wrapping needs a salted session that encrypts the response: it gives its key',
+      );
     return this.#execute(name, call);
   }
 
   /** A command that gives out a secret. Throws unless a salted session has the response encrypted. */
   runForSecret<Name extends SecretCommand>(name: Name, call: Call<Name>): Promise<TpmResult<Answer<Name>>> {
-    const hidden = call.authorize?.some((each) => 'session' in each && each.encrypt === true && each.session.salted);
-    if (hidden !== true) throw new TypeError(`${name} needs a salted session that encrypts the response`);
+    if (!isHidden(call)) throw new TypeError(`${name} needs a salted session that encrypts the response`);
     return this.#execute(name, call);
   }
 
@@ -185,21 +188,24 @@ export class Tpm {
         authHash,
       },
     });
-    if (!started.ok) return started;
+    if (!started.ok) {
+      salt?.value.seed.wipe();
+      return started;
+    }
     const { handle, parameters } = started.value;
-    return ok(
-      new Session({
-        crypto,
-        handle,
-        type,
-        authHash,
-        nonceCaller,
-        nonceTpm: parameters.nonceTPM,
-        encryption,
-        salt: salt?.value.seed,
-        ...(bind && { bound: { name: nameOfEntity('StartAuthSession', bind.entity), authValue: bind.authValue } }),
-      }),
-    );
+    const session = new Session({
+      crypto,
+      handle,
+      type,
+      authHash,
+      nonceCaller,
+      nonceTpm: parameters.nonceTPM,
+      encryption,
+      salt: salt?.value.seed,
+      ...(bind && { bound: { name: nameOfEntity('StartAuthSession', bind.entity), authValue: bind.authValue } }),
+    });
+    salt?.value.seed.wipe(); // it is in the session's key by now
+    return ok(session);
   }
 
   async #execute<Name extends CommandName>(name: Name, call: Call<Name>): Promise<TpmResult<Answer<Name>>> {
@@ -207,23 +213,41 @@ export class Tpm {
     const authorize = call.authorize ?? Array.from({ length: command.authorized }, (): Authorization => EMPTY_PASSWORD);
     if (authorize.length < command.authorized)
       throw new RangeError(`${name} needs ${command.authorized} authorizations`);
+    const uses = authorize.filter((each) => 'session' in each);
+    for (const use of uses) use.session.begin();
+    try {
+      return await this.#exchange(name, call, authorize, uses);
+    } finally {
+      for (const use of uses) use.session.end();
+    }
+  }
+
+  async #exchange<Name extends CommandName>(
+    name: Name,
+    call: Call<Name>,
+    authorize: readonly Authorization[],
+    uses: readonly SessionUse[],
+  ): Promise<TpmResult<Answer<Name>>> {
+    const command: Command = COMMANDS[name];
     const given = (call.handles ?? {}) as Readonly<Record<string, HandleArgument>>;
     const handles = command.handles.map((each) => given[each] as HandleArgument);
-    const uses = authorize.filter((each) => 'session' in each);
-    for (const use of uses) use.session.roll();
-
-    const plain = encode(command.request, call.parameters);
-    const decrypting = uses.find((use) => use.decrypt === true);
-    const encrypting = uses.find((use) => use.encrypt === true);
-    const parameters = decrypting ? decrypting.session.encryptCommand(decrypting, plain) : plain;
-    if (!parameters) throw new RangeError(`the first parameter of ${name} is no TPM2B`);
     const names = uses.length === 0 ? [] : handles.map((each) => nameOfEntity(name, each));
-    /** What the session at this place stands for: the handle at the same place, as far as those need it. */
-    const authorized = (index: number) => (index < command.authorized ? names[index] : undefined);
+    /** What an authorization stands for: the handle at the same place, as far as those need one. */
+    const nameFor = (use: Authorization): Uint8Array | undefined => {
+      const index = authorize.indexOf(use);
+      return index < command.authorized ? names[index] : undefined;
+    };
+    const decrypting = theOne(uses, 'decrypt');
+    const encrypting = theOne(uses, 'encrypt');
+    const plain = encode(command.request, call.parameters);
+    const parameters = decrypting ? decrypting.session.encryptCommand(decrypting, plain, nameFor(decrypting)) : plain;
+    if (!parameters) throw new RangeError(`the first parameter of ${name} is no TPM2B`);
+    if (decrypting) plain.fill(0);
     const authorizations = authorize.map((each, index): TpmsAuthCommand => {
       if ('password' in each) return passwordAuthorization(each.password);
-      const others = index === 0 ? otherNonces(each, decrypting, encrypting) : [];
-      return each.session.authorize(each, command.code, names, parameters, others, authorized(index));
+      // A first session that authorizes nothing vouches for no other. Part 1, 19.6.
+      const others = index === 0 && command.authorized > 0 ? otherNonces(each, decrypting, encrypting) : [];
+      return each.session.authorize(each, command.code, names, parameters, others, nameFor(each));
     });
     const bytes = encodeCommand({ name, handles: handles.map(handleOf), authorizations, parameters });
 
@@ -235,11 +259,11 @@ export class Tpm {
       const holds =
         'password' in each
           ? authorization.hmac.length === 0
-          : each.session.verifyResponse(each, command.code, response.parameters, authorization, authorized(index));
+          : each.session.verifyResponse(each, command.code, response.parameters, authorization, nameFor(each));
       if (!holds) return fail('tpm-response-hmac', `session ${index + 1} of the response to ${name} does not verify`);
     }
     const clear = encrypting
-      ? encrypting.session.decryptResponse(encrypting, response.parameters)
+      ? encrypting.session.decryptResponse(encrypting, response.parameters, nameFor(encrypting))
       : response.parameters;
     if (!clear) return fail('tpm-malformed-response', `${name}: the first parameter is no TPM2B`);
     const decoded = decode(command.response, clear);
@@ -268,6 +292,28 @@ export class Tpm {
       await this.#pause(attempt);
     }
   }
+}
+
+/** With an inner wrapping and no key of the caller's, the TPM makes one and gives it out. Part 3, 13.1. */
+function givesKey({ symmetricAlg, encryptionKeyIn }: RequestOf<'Duplicate'>): boolean {
+  return symmetricAlg.algorithm !== 'null' && encryptionKeyIn.length === 0;
+}
+
+/** A salted session encrypts the response: nobody on the way reads it. */
+function isHidden({ authorize = [] }: { readonly authorize?: readonly Authorization[] }): boolean {
+  return (
+    theOne(
+      authorize.filter((each) => 'session' in each),
+      'encrypt',
+    )?.session.salted === true
+  );
+}
+
+/** A TPM takes one session at most for each direction. Part 1, 19.6.5. */
+function theOne(uses: readonly SessionUse[], direction: 'decrypt' | 'encrypt'): SessionUse | undefined {
+  const [one, ...more] = uses.filter((use) => use[direction] === true);
+  if (more.length > 0) throw new RangeError(`only one session can ${direction}`);
+  return one;
 }
 
 function refused(

@@ -6,6 +6,7 @@ import { TPMA_OBJECT } from './attributes.ts';
 import { TPM2B_DIGEST } from './buffers.ts';
 import type { RequestOf } from './commands.ts';
 import { unwrapInner, wrapInner } from './inner-wrapping.ts';
+import { belongTogether } from './binding.ts';
 import { nameOf } from './names.ts';
 import { TPM2B_SENSITIVE, type TpmtSensitive } from './objects.ts';
 import { outerProtection, storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
@@ -27,7 +28,7 @@ export interface ObjectPair {
  * An object for one TPM alone to import below `newParent`. `invalid-key`: the parent's public key is not sound. `not-a-storage-key`: it is
  * no restricted decryption key with AES-CFB. `object-fixed`: fixedTPM or fixedParent is set, so no TPM would take it; or
  * encryptedDuplication is, and no inner wrapping was asked for. `inner` adds an inner wrapping with a fresh AES-128 key, which then stands
- * in `encryptionKey` and must take another way than the rest.
+ * in `encryptionKey` and must take another way than the rest. Throws where the two halves of the object do not belong together.
  */
 export function duplicateTo(
   crypto: Crypto,
@@ -40,6 +41,7 @@ export function duplicateTo(
   if (fixedTPM || fixedParent) return fail('object-fixed', 'fixedTPM and fixedParent must be clear');
   if (encryptedDuplication && options.inner !== true)
     return fail('object-fixed', 'encryptedDuplication asks for an inner wrapping');
+  if (!belongTogether(crypto, objectPublic, sensitive)) throw new RangeError('the two halves do not belong together');
   const shared = shareSeed(crypto, newParent, 'DUPLICATE');
   if (!shared.ok) return shared;
   const name = nameOf(crypto, objectPublic);
@@ -61,8 +63,8 @@ export function duplicateTo(
 
 /**
  * The secret half of an object that was duplicated to `parent`, for whoever holds that key. `not-a-storage-key`: that is no restricted
- * decryption key with AES-CFB; `duplicate-malformed`: not such an object, or the
- * seed does not open; `duplicate-integrity`: made for another parent or public area, or changed.
+ * decryption key with AES-CFB; `duplicate-malformed`: not such an object, or the seed does not open; `duplicate-integrity`: made for another
+ * parent or public area, changed, or of two halves that do not belong together.
  */
 export async function openDuplicate(
   crypto: Crypto,
@@ -80,12 +82,12 @@ export async function openDuplicate(
   seed.wipe();
   if (!inner) return fail('duplicate-integrity', 'made for another parent or object');
   const clear = symmetricAlg.algorithm === 'null' ? inner : withoutInner(crypto, object, name, inner);
-  if (!clear) return fail('duplicate-integrity', 'its inner wrapping does not hold');
-  const sensitive = decode(TPM2B_SENSITIVE, clear);
-  for (const part of [inner, clear]) part.fill(0);
+  const sensitive = clear && decode(TPM2B_SENSITIVE, clear);
+  for (const part of [inner, clear]) part?.fill(0);
+  if (!sensitive) return fail('duplicate-integrity', 'its inner wrapping does not hold');
   if (!sensitive.ok) return fail('duplicate-malformed', 'it holds no TPM2B_SENSITIVE');
-  if (sensitive.value.sensitiveType !== objectPublic.value.type)
-    return fail('duplicate-malformed', 'its two halves are of different types');
+  if (!belongTogether(crypto, objectPublic, sensitive.value))
+    return fail('duplicate-integrity', 'its two halves do not belong together');
   return ok(sensitive.value);
 }
 

@@ -57,6 +57,7 @@ function through(start: PolicyDigest, steps: readonly PolicyStep[]): PolicyDiges
 
 /** TPM2_PolicyPCR: these PCRs have these values, one for each index. TPM_RC_VALUE: they have others. */
 export function policyPcr(selection: PcrSelection, values: ReadonlyMap<number, Uint8Array>): PolicyStep {
+  if (new Set(selection.indices).size !== selection.indices.length) throw new RangeError('a PCR is named twice');
   const ordered = selection.indices
     .toSorted((a, b) => a - b)
     .map((index) => {

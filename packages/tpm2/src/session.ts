@@ -43,7 +43,7 @@ export interface SessionUse {
   readonly authValue?: Secret;
   /**
    * In a policy session: what `authValue` is for. After PolicyAuthValue it keys the HMAC (the default), after PolicyPassword it is sent
-   * in clear instead; under any other policy it takes part in parameter encryption alone.
+   * in clear instead, and the TPM's answer has no HMAC; under any other policy it takes part in parameter encryption alone.
    */
   readonly policyAuth?: 'hmac' | 'password' | 'none';
   /** Where the command changes that value: the new one, with which the TPM answers. */
@@ -67,6 +67,7 @@ export class Session {
   readonly #key: Secret;
   #nonceCaller: Uint8Array;
   #nonceTpm: Uint8Array;
+  #busy = false;
 
   constructor(start: SessionStart) {
     this.handle = start.handle;
@@ -90,18 +91,27 @@ export class Session {
     this.#key.wipe();
   }
 
-  /** A new caller's nonce, for the next command. */
-  roll(): void {
+  /** A new caller's nonce, for the next command. Throws where another command is under way in this session: it has one nonce of the TPM. */
+  begin(): void {
+    if (this.#busy) throw new Error('a session carries one command at a time');
+    this.#busy = true;
     this.#nonceCaller = this.#crypto.random(hashLength(this.authHash));
   }
 
+  /** The command has been answered, or never will be. */
+  end(): void {
+    this.#busy = false;
+  }
+
   /** The first parameter (a TPM2B, its size stays clear) under this session's key. Undefined when there is no TPM2B. */
-  encryptCommand(use: SessionUse, parameters: Uint8Array): Uint8Array | undefined {
-    return this.#cipher('encrypt', use, parameters, this.#nonceCaller, this.#nonceTpm);
+  encryptCommand(use: SessionUse, parameters: Uint8Array, authorizes?: Uint8Array): Uint8Array | undefined {
+    const authValue = this.#authValueOf(use, authorizes);
+    return this.#cipher('encrypt', authValue, parameters, this.#nonceCaller, this.#nonceTpm);
   }
   /** To be called after `verifyResponse`, which took the TPM's new nonce. */
-  decryptResponse(use: SessionUse, parameters: Uint8Array): Uint8Array | undefined {
-    return this.#cipher('decrypt', use, parameters, this.#nonceTpm, this.#nonceCaller);
+  decryptResponse(use: SessionUse, parameters: Uint8Array, authorizes?: Uint8Array): Uint8Array | undefined {
+    const authValue = this.#authValueOf(use, authorizes);
+    return this.#cipher('decrypt', authValue, parameters, this.#nonceTpm, this.#nonceCaller);
   }
 
   /**
@@ -140,9 +150,7 @@ export class Session {
     const rpHash = this.#crypto.hash(this.authHash, concat(u32be(0), u32be(commandCode), parameters));
     const attributes = encode(TPMA_SESSION, authorization.sessionAttributes);
     const message = concat(rpHash, authorization.nonce, this.#nonceCaller, attributes);
-    const authValue = use.responseAuthValue ?? use.authValue;
-    const answered = authValue ? { ...use, authValue } : use;
-    const expected = this.#sendsPassword(use) ? NONE : this.#hmac(answered, message, authorizes);
+    const expected = this.#sendsPassword(use) ? NONE : this.#hmac(use, message, authorizes, use.responseAuthValue);
     if (!equalConstantTime(expected, authorization.hmac)) return false;
     this.#nonceTpm = authorization.nonce;
     return true;
@@ -153,9 +161,10 @@ export class Session {
   }
 
   /** A policy session without salt and authValue has no HMAC at all; an HMAC session always has one. */
-  #hmac(use: SessionUse, message: Uint8Array, authorizes: Uint8Array | undefined): Uint8Array {
+  #hmac(use: SessionUse, message: Uint8Array, authorizes: Uint8Array | undefined, changed?: Secret): Uint8Array {
+    // A TPM decides at the command whether the value takes part, and keeps to that where the command changes the value.
     const isLeftOut = this.type === 'policy' ? use.policyAuth === 'none' : this.#isBoundTo(use, authorizes);
-    const key = this.#keyWith(isLeftOut ? undefined : use.authValue);
+    const key = this.#keyWith(isLeftOut ? undefined : (changed ?? use.authValue));
     const hmac = this.type === 'policy' && key.length === 0 ? NONE : this.#crypto.hmac(this.authHash, key, message);
     key.fill(0);
     return hmac;
@@ -163,10 +172,18 @@ export class Session {
 
   /** Part 1, 19.6.9: the entity's authValue is in the session's key already, as long as it is the same one. */
   #isBoundTo({ authValue }: SessionUse, authorizes: Uint8Array | undefined): boolean {
-    const bound = this.#bound;
-    if (!bound || !authorizes || !equal(bound.name, authorizes)) return false;
-    const own = authValue ?? new Secret(NONE);
-    return own.use((value) => bound.authValue.use((other) => equalConstantTime(trimmed(value), trimmed(other))));
+    const bound = this.#boundTo(authorizes);
+    if (!bound || !authValue) return bound !== undefined;
+    return authValue.use((value) => bound.authValue.use((other) => equalConstantTime(trimmed(value), trimmed(other))));
+  }
+
+  #boundTo(authorizes: Uint8Array | undefined): SessionStart['bound'] | undefined {
+    return this.#bound && authorizes && equal(this.#bound.name, authorizes) ? this.#bound : undefined;
+  }
+
+  /** What keys parameter encryption: the entity's value always takes part in it, also where it is left out of the HMAC. Part 1, 21.2. */
+  #authValueOf(use: SessionUse, authorizes: Uint8Array | undefined): Secret | undefined {
+    return use.authValue ?? this.#boundTo(authorizes)?.authValue;
   }
 
   #keyWith(authValue: Secret | undefined): Uint8Array {
@@ -175,14 +192,14 @@ export class Session {
 
   #cipher(
     direction: 'encrypt' | 'decrypt',
-    use: SessionUse,
+    authValue: Secret | undefined,
     parameters: Uint8Array,
     newer: Uint8Array,
     older: Uint8Array,
   ): Uint8Array | undefined {
     const length = ((parameters[0] ?? 0) << 8) | (parameters[1] ?? 0);
     if (parameters.length < 2 + length) return undefined;
-    const sessionValue = this.#keyWith(use.authValue);
+    const sessionValue = this.#keyWith(authValue);
     const clear = parameters.subarray(2, 2 + length);
     const first =
       this.#encryption === 'xor'

@@ -105,10 +105,29 @@ describe('secrets', () => {
     ['without a session', {}],
     ['in a session without salt', { authorize: [{ session: unsalted, encrypt: true }] }],
     ['in a session that does not encrypt', { authorize: [{ session: salted }] }],
+    [
+      'beside a session without salt that encrypts',
+      { authorize: [unsalted, salted].map((session) => ({ session, encrypt: true })) },
+    ],
   ])('are not asked for %s', (_, more) => {
     const { tpm, sent } = scripted(RANDOM);
-    expect(() => tpm.runForSecret('ECDH_ZGen', { ...call, ...more })).toThrow(TypeError);
+    expect(() => tpm.runForSecret('ECDH_ZGen', { ...call, ...more })).toThrow(/salted session|only one session/);
     expect(sent).toEqual([]);
+  });
+  it('are not made by the TPM and sent in clear: the key of an inner wrapping', async () => {
+    const handles = { objectHandle: 0x80000000, newParentHandle: TPM_RH.null };
+    const parameters = (algorithm: 'aes' | 'null', key: Uint8Array) => ({
+      encryptionKeyIn: key,
+      symmetricAlg:
+        algorithm === 'null' ? ({ algorithm } as const) : ({ algorithm, keyBits: 128, mode: 'cfb' } as const),
+    });
+    const refusing = () => scripted('8001 0000000a 00000101').tpm;
+    const none = new Uint8Array(0);
+    expect(() => refusing().run('Duplicate', { handles, parameters: parameters('aes', none) })).toThrow(TypeError);
+    const refused = { fault: { code: 'tpm-error' } };
+    expect(await refusing().run('Duplicate', { handles, parameters: parameters('null', none) })).toMatchObject(refused);
+    const own = parameters('aes', new Uint8Array(16));
+    expect(await refusing().run('Duplicate', { handles, parameters: own })).toMatchObject(refused);
   });
   it('do not print', () => {
     expect(JSON.stringify(salted)).not.toContain('03"');
@@ -135,6 +154,17 @@ describe('a session', () => {
       }),
     ).rejects.toThrow('a bug');
     expect(sent.at(-1)).toBe(toHex(hex('8001 0000000e 00000165 03000000')));
+  });
+  it('carries one command at a time', async () => {
+    const { tpm } = scripted(STARTED, '8001 0000000a 00000101', '8001 0000000a 00000101', '8001 0000000a 00000000');
+    await tpm.withSession({ type: 'hmac' }, async (session) => {
+      const run = () => tpm.run('GetRandom', { parameters: { bytesRequested: 1 }, authorize: [{ session }] });
+      const first = run();
+      await expect(run()).rejects.toThrow('one command at a time');
+      expect(await first).toMatchObject({ fault: { code: 'tpm-error' } });
+      expect(await run()).toMatchObject({ fault: { code: 'tpm-error' } });
+      return { ok: true, value: undefined };
+    });
   });
   it('needs the Names of objects', async () => {
     const { tpm } = scripted(STARTED, '8001 0000000a 00000000');

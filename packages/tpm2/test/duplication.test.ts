@@ -1,4 +1,5 @@
 import { toHex } from '@sekimori/bytes';
+import { encode } from '@sekimori/codec';
 import { type PrivateKey, Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
@@ -14,10 +15,14 @@ import {
   nameOf,
   openCredential,
   openDuplicate,
+  outerProtection,
   type PublicArea,
   publicArea,
   sealedData,
   type SeedKey,
+  shareSeed,
+  TPM2B_SENSITIVE,
+  wrapOuter,
 } from '../src/index.ts';
 
 const DATA = Uint8Array.from({ length: 32 }, (_, at) => at);
@@ -104,6 +109,21 @@ describe.each(kinds)('an object duplicated to %s', (_, parent, other) => {
     expect(await openDuplicate(crypto, { ...parent, publicArea: AK_ECC_P256 }, duplicated(false))).toMatchObject({
       fault: { code: 'not-a-storage-key' },
     });
+  });
+
+  it('has two halves that belong together', async () => {
+    const alien = publicArea({ ...object.publicArea.value, unique: { is: 'keyedhash', value: new Uint8Array(32) } });
+    expect(() => duplicateTo(crypto, parent.publicArea, { ...object, publicArea: alien })).toThrow('belong together');
+    const { seed, encrypted } = expectOk(shareSeed(crypto, parent.publicArea, 'DUPLICATE'));
+    const clear = encode(TPM2B_SENSITIVE, object.sensitive);
+    const forged = {
+      encryptionKey: new Uint8Array(0),
+      objectPublic: alien,
+      duplicate: wrapOuter(crypto, outerProtection(parent.publicArea, seed), nameOf(crypto, alien), clear),
+      inSymSeed: encrypted,
+      symmetricAlg: { algorithm: 'null' },
+    } as const;
+    expect(await openDuplicate(crypto, parent, forged)).toMatchObject({ fault: { code: 'duplicate-integrity' } });
   });
 
   it('is made of data that something protects', () => {

@@ -127,7 +127,7 @@ export const AUTHORIZATIONS: readonly RefusalCase[] = [
   refused('a command sent twice in an HMAC session', 'TPM_RC_BAD_AUTH session 1', async (tpm) => {
     const ak = await tpm.primary(AK_ECC_P256, owner, DIGEST);
     const hmac = await tpm.hmacSession();
-    hmac.roll();
+    hmac.begin();
     const call = quoteOf(ak);
     const request = encode(COMMANDS.Quote.request, call.request);
     const { parameters } = await send(tpm.transport, 'ReadPublic', { handles: [ak], request: {} });
@@ -141,7 +141,7 @@ export const AUTHORIZATIONS: readonly RefusalCase[] = [
   refused('a session bound to the key: its authorization is in the session', 'TPM_RC_SUCCESS', async (tpm) => {
     const ak = await tpm.primary(AK_ECC_P256, owner, DIGEST);
     const hmac = await tpm.hmacSession(ak, DIGEST);
-    hmac.roll();
+    hmac.begin();
     const call = quoteOf(ak);
     const { parameters } = await send(tpm.transport, 'ReadPublic', { handles: [ak], request: {} });
     const request = encode(COMMANDS.Quote.request, call.request);
@@ -152,7 +152,7 @@ export const AUTHORIZATIONS: readonly RefusalCase[] = [
     const ak = await tpm.primary(AK_ECC_P256, owner, DIGEST);
     const other = await tpm.primary(SRK_ECC_P256, owner, DIGEST);
     const hmac = await tpm.hmacSession(other, DIGEST);
-    hmac.roll();
+    hmac.begin();
     const call = quoteOf(ak);
     const { parameters } = await send(tpm.transport, 'ReadPublic', { handles: [ak], request: {} });
     const request = encode(COMMANDS.Quote.request, call.request);

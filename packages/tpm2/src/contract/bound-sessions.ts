@@ -118,6 +118,44 @@ export function boundSessionsContract({ tpm, withMeddling, endorsementKey }: Ben
     });
   });
 
+  it('changes the authorization of the entity that a session is bound to, encrypted, without being given it again', async () => {
+    const ek = await endorsementKey();
+    const change = (from: Secret, to: Secret) =>
+      tpm.withSession({ type: 'hmac', saltTo: ek, bind: { entity: TPM_RH.owner, authValue: from } }, (session) =>
+        tpm.run('HierarchyChangeAuth', {
+          handles: { authHandle: TPM_RH.owner },
+          parameters: { newAuth: to.use((bytes) => Uint8Array.from(bytes)) },
+          authorize: [{ session, responseAuthValue: to, decrypt: true }],
+        }),
+      );
+    const empty = new Secret(new Uint8Array(0));
+    expectOk(await change(empty, AUTH));
+    expect(await change(empty, WRONG)).toMatchObject({ fault: { code: 'tpm-error' } });
+    expectOk(await change(AUTH, WRONG));
+    expectOk(await change(WRONG, empty));
+    const asOwner = { handles: { authHandle: TPM_RH.owner }, parameters: { newAuth: new Uint8Array(0) } };
+    expectOk(await tpm.run('HierarchyChangeAuth', asOwner)); // with the empty password
+    await ek.release();
+  });
+
+  it('lets sessions encrypt where nothing is to be authorized', async () => {
+    const ek = await endorsementKey();
+    const salted = { type: 'hmac', saltTo: ek } as const;
+    const hashed = await tpm.withSession(salted, (first) =>
+      tpm.withSession(salted, (second) =>
+        tpm.run('Hash', {
+          parameters: { data: DIGEST, hashAlg: 'sha256', hierarchy: TPM_RH.null },
+          authorize: [
+            { session: first, decrypt: true },
+            { session: second, encrypt: true },
+          ],
+        }),
+      ),
+    );
+    expect(toHex(expectOk(hashed).parameters.outHash)).toBe(toHex(crypto.hash('sha256', DIGEST)));
+    await ek.release();
+  });
+
   it('takes an authValue in a policy session as HMAC key or in clear, as the policy says', async () => {
     const ek = await endorsementKey();
     const salted = { type: 'policy', saltTo: ek } as const;

@@ -31,6 +31,7 @@ import {
   type PolicyStep,
   satisfyPolicy,
 } from '../policy-steps.ts';
+import { publicArea } from '../public-area.ts';
 import type { TpmtSignature } from '../signature.ts';
 import { type Bench, DIGEST, PCR, PCR_SELECTION } from './bench.ts';
 
@@ -117,6 +118,10 @@ export function policyStepsContract({ tpm }: Bench): void {
     const signature = await one.sign(approvalOf(approvedPolicy, DIGEST));
     const steps = [...before, policyAuthorize(one.signer, { approvedPolicy, policyRef: DIGEST, signature })];
     expect(toHex(await reached(steps))).toBe(toHex(policyDigestOf(crypto, 'sha256', steps)));
+    const strong = await aSigner('P-384');
+    const strongly = await strong.sign(approvalOf(approvedPolicy, DIGEST));
+    const by = policyAuthorize(strong.signer, { approvedPolicy, policyRef: DIGEST, signature: strongly });
+    expect(toHex(await reached([...before, by]))).toBe(toHex(policyDigestOf(crypto, 'sha256', [...before, by])));
     const another = [policyPassword(), policyCommandCode('Sign'), steps[1]!];
     const refused = await tpm.withSession({ type: 'policy' }, (session) => satisfyPolicy(tpm, session, another));
     expect(refused).toMatchObject({ fault: { command: 'PolicyAuthorize', response: { name: 'TPM_RC_VALUE' } } });
@@ -165,11 +170,18 @@ export function policyStepsContract({ tpm }: Bench): void {
   }
 }
 
-async function aSigner() {
-  const key = await crypto.generateKey({ type: 'ec', curve: 'P-256' });
+/** Of P-256 with SHA-256, or of P-384 with SHA-384 throughout. */
+async function aSigner(curve: 'P-256' | 'P-384' = 'P-256') {
+  const key = await crypto.generateKey({ type: 'ec', curve });
+  const { value } = policySigner(key.publicKey as EcPublicKey);
+  const hash = curve === 'P-256' ? 'sha256' : 'sha384';
+  if (value.parameters.is !== 'ecc') throw new Error('a signer of policies has an EC key');
+  const scheme = { scheme: 'ecdsa', hashAlg: hash } as const;
+  const parameters = { is: 'ecc', value: { ...value.parameters.value, scheme } } as const;
   const sign = async (message: Uint8Array): Promise<TpmtSignature> => {
-    const bytes = await key.sign('ecdsa-sha256', message);
-    return { sigAlg: 'ecdsa', hash: 'sha256', signatureR: bytes.subarray(0, 32), signatureS: bytes.subarray(32) };
+    const bytes = await key.sign(`ecdsa-${hash}`, message);
+    const [signatureR, signatureS] = [bytes.subarray(0, bytes.length / 2), bytes.subarray(bytes.length / 2)];
+    return { sigAlg: 'ecdsa', hash, signatureR, signatureS };
   };
-  return { signer: policySigner(key.publicKey as EcPublicKey), sign };
+  return { signer: publicArea({ ...value, nameAlg: hash, parameters }), sign };
 }
