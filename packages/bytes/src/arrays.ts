@@ -50,3 +50,9 @@ export function stripLeadingZeros(bytes: Uint8Array): Uint8Array {
   while (start < bytes.length && bytes[start] === 0) start++;
   return bytes.subarray(start);
 }
+
+export function stripTrailingZeros(bytes: Uint8Array): Uint8Array {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return bytes.subarray(0, end);
+}

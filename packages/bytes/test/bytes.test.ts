@@ -7,6 +7,7 @@ import {
   fromUtf8,
   isAllZero,
   leftPad,
+  stripTrailingZeros,
   lengthPrefixed,
   toHex,
   u16be,
@@ -31,6 +32,8 @@ describe('arrays', () => {
   it('pads numbers to a width and says when they do not fit', () => {
     expect(leftPad(Uint8Array.of(0, 0, 5), 2)).toEqual(Uint8Array.of(0, 5));
     expect(leftPad(Uint8Array.of(1, 0, 5), 2)).toBeUndefined();
+    expect(stripTrailingZeros(Uint8Array.of(0, 5, 0, 0))).toEqual(Uint8Array.of(0, 5));
+    expect(stripTrailingZeros(new Uint8Array(2))).toHaveLength(0);
     expect(isAllZero(new Uint8Array(3))).toBe(true);
     expect(isAllZero(Uint8Array.of(0, 1))).toBe(false);
   });

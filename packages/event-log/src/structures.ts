@@ -14,7 +14,7 @@ import {
   u64le,
   u8,
 } from '@sekimori/codec';
-import { concat, fromHex, fromUtf8, toHex, utf8 } from '@sekimori/bytes';
+import { concat, fromHex, fromUtf8, stripTrailingZeros, toHex, utf8 } from '@sekimori/bytes';
 import { algorithmOf } from './algorithms.ts';
 
 /**
@@ -126,10 +126,8 @@ export function fromUtf16(data: Uint8Array): string | undefined {
 
 /** ASCII text, printable, without its final NULs. */
 export function printable(data: Uint8Array): string | undefined {
-  let end = data.length;
-  while (end > 0 && data[end - 1] === 0) end--;
-  if (end === 0) return undefined;
-  const text = data.subarray(0, end);
+  const text = stripTrailingZeros(data);
+  if (text.length === 0) return undefined;
   return text.every(isPrintable) ? fromUtf8(text) : undefined;
 }
 

@@ -2,7 +2,15 @@ import { copyOf, equal, toHex } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
 import type { Crypto, PublicKey } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { EK_POLICY_A, EK_POLICY_B, nameOf, type PublicArea, TPM2B_PUBLIC, type TpmtPublic } from '@sekimori/tpm2';
+import {
+  EK_POLICY_A,
+  EK_POLICY_B,
+  nameOf,
+  type PublicArea,
+  storageKeyBits,
+  TPM2B_PUBLIC,
+  type TpmtPublic,
+} from '@sekimori/tpm2';
 import { soundKey, wrongAttributes } from './key-rules.ts';
 
 /** See `EndorsementKey.enrol`. */
@@ -56,12 +64,11 @@ export class EndorsementKey {
   }
 }
 
-function isStorageKey({ parameters, nameAlg }: TpmtPublic): boolean {
-  if (nameAlg === 'sha1' || (parameters.is !== 'rsa' && parameters.is !== 'ecc')) return false;
-  const { symmetric, scheme } = parameters.value;
-  return (
-    symmetric.algorithm === 'aes' && symmetric.mode === 'cfb' && symmetric.keyBits >= 128 && scheme.scheme === 'null'
-  );
+/** With no scheme of its own, as the profile has it. */
+function isStorageKey(area: TpmtPublic): boolean {
+  const { parameters, nameAlg } = area;
+  if (nameAlg === 'sha1' || storageKeyBits(area) === undefined) return false;
+  return (parameters.is === 'rsa' || parameters.is === 'ecc') && parameters.value.scheme.scheme === 'null';
 }
 
 function hasProfilePolicy({ nameAlg, authPolicy }: TpmtPublic): boolean {

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fromBase64, fromHex, toHex } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import { expectOk } from '@sekimori/result';
+import { corpus } from '@sekimori/testkit';
 import {
   AK_RSA_2048,
   type PublicArea,
@@ -17,8 +18,8 @@ import { describe, expect, it } from 'vitest';
 import { AttestationKey, EndorsementKey, type ExpectedQuote, type PcrValue, VerifiedQuote } from '../src/index.ts';
 import { crypto } from './forger.ts';
 
-const CORPUS = resolve(process.env['SEKIMORI_CORPUS'] ?? join(import.meta.dirname, '../../../../shared/corpus'));
-const absent = !existsSync(join(CORPUS, 'lab-ovmf'));
+const recordings = corpus('lab-ovmf');
+const absent = recordings === undefined;
 if (absent) console.warn('skipped: the corpus is not here; SEKIMORI_CORPUS names its folder');
 
 const SELECTION = { bank: 'sha256', indices: [...Array.from({ length: 16 }, (_, index) => index), 23] } as const;
@@ -39,8 +40,8 @@ const BOOTS = [
 
 /** A recorded boot: its attestation key is a child of the endorsement key. */
 function recorded(boot: (typeof BOOTS)[number]) {
-  const read = (name: string) => Uint8Array.from(readFileSync(join(CORPUS, 'lab-ovmf', boot, name)));
-  const text = (name: string) => readFileSync(join(CORPUS, 'lab-ovmf', boot, name), 'utf8');
+  const read = (name: string) => Uint8Array.from(readFileSync(join(recordings ?? '', boot, name)));
+  const text = (name: string) => readFileSync(join(recordings ?? '', boot, name), 'utf8');
   const ek = expectOk(EndorsementKey.check(crypto, read('ek.tpm2b_public')));
   const akPublic = read('ak.tpm2b_public');
   const akArea: PublicArea = expectOk(decode(TPM2B_PUBLIC, akPublic));
@@ -96,7 +97,7 @@ describe.skipIf(absent)('recorded boots of the lab', () => {
 describe.skipIf(absent)('evidence of another project', () => {
   it('confidential-containers/trustee: signature and digest hold, and the TPM measured nothing', () => {
     const file = 'confidential-containers+trustee/deps/verifier/test_data/tpm_evidence.json';
-    const evidence = JSON.parse(readFileSync(join(CORPUS, file), 'utf8')) as {
+    const evidence = JSON.parse(readFileSync(corpus(file) ?? file, 'utf8')) as {
       readonly ak_public: string;
       readonly tpm_quote: { readonly message: string; readonly signature: string; readonly pcrs: readonly string[] };
     };

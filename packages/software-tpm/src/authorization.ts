@@ -1,4 +1,4 @@
-import { concat, equal, equalConstantTime, u32be } from '@sekimori/bytes';
+import { concat, equal, equalConstantTime, stripTrailingZeros, u32be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { hashLength, Secret } from '@sekimori/crypto-core';
 import { type Failed, ok } from '@sekimori/result';
@@ -16,7 +16,6 @@ import { authOf, type Entity, isLockable, nameOfEntity, policyOf } from './entit
 import { sessionOf } from './handles.ts';
 import type { Role } from './handler.ts';
 import type { Machine } from './machine.ts';
-import { withoutTrailingZeros } from './objects.ts';
 import { type Answer, inSession, RC, type Refusal, refuse } from './response-codes.ts';
 import { freshPolicy, isBoundTo, type Session } from './sessions.ts';
 
@@ -217,7 +216,7 @@ function check(context: Context, { sent, session, entity }: Found): Answer<Autho
 }
 
 function isPassword(entity: Entity, { hmac }: TpmsAuthCommand): boolean {
-  return authOf(entity).use((auth) => equalConstantTime(auth, withoutTrailingZeros(hmac)));
+  return authOf(entity).use((auth) => equalConstantTime(auth, stripTrailingZeros(hmac)));
 }
 
 /** Part 1, 19.8: what counts for dictionary-attack protection is told apart from what does not. */

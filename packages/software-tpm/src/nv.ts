@@ -1,10 +1,9 @@
-import { concat, u16be } from '@sekimori/bytes';
+import { concat, stripTrailingZeros, u16be } from '@sekimori/bytes';
 import { encode, type Infer } from '@sekimori/codec';
 import { type Crypto, Secret } from '@sekimori/crypto-core';
 import { TPM_ALG, type TpmaNv, TPMS_NV_PUBLIC } from '@sekimori/tpm2';
 import type { HierarchyEntity, NvEntity } from './entities.ts';
 import { known, type Machine } from './machine.ts';
-import { withoutTrailingZeros } from './objects.ts';
 import { type Answer, RC, refuse } from './response-codes.ts';
 
 export type NvPublic = Infer<typeof TPMS_NV_PUBLIC>;
@@ -25,7 +24,7 @@ export function nvIndexOf(
   return {
     public: area,
     name: concat(u16be(TPM_ALG[area.nameAlg]), crypto.hash(area.nameAlg, encode(TPMS_NV_PUBLIC, area))),
-    auth: new Secret(withoutTrailingZeros(parts.auth ?? new Uint8Array(0))),
+    auth: new Secret(stripTrailingZeros(parts.auth ?? new Uint8Array(0))),
     data: parts.data ?? new Uint8Array(area.dataSize).fill(0xff),
   };
 }

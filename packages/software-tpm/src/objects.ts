@@ -1,3 +1,4 @@
+import { stripTrailingZeros } from '@sekimori/bytes';
 import { type Crypto, type PrivateKey, Secret } from '@sekimori/crypto-core';
 import {
   nameOf,
@@ -22,6 +23,7 @@ export interface TpmObject {
   readonly qualifiedName: Uint8Array;
   /** The hierarchy's handle. */
   readonly hierarchy: number;
+  /** Without its trailing zeros, as it is compared and used. Part 1, 19.6.4.3. */
   readonly auth: Secret;
   /** Absent after TPM2_LoadExternal of a public area alone. */
   readonly key: ObjectKey | undefined;
@@ -45,7 +47,7 @@ export function objectOf(
     key,
     name: nameOf(crypto, area),
     qualifiedName: parts.qualifiedName ?? qualifiedNameOfPrimary(crypto, area, hierarchy),
-    auth: new Secret(withoutTrailingZeros(parts.auth ?? new Uint8Array(0))),
+    auth: new Secret(stripTrailingZeros(parts.auth ?? new Uint8Array(0))),
     seedValue: seedValue && new Secret(seedValue),
   };
 }
@@ -65,11 +67,4 @@ export async function seedFor(
   if (key === undefined || key.type === 'keyedhash') return undefined;
   const { privateKey } = key.type === 'rsa' ? key : key.ecKey;
   return recoverSeed(crypto, { publicArea, privateKey }, label, encrypted);
-}
-
-/** Part 1, 19.6.4.3: an authValue is compared and used without its trailing zeros. */
-export function withoutTrailingZeros(value: Uint8Array): Uint8Array {
-  let end = value.length;
-  while (end > 0 && value[end - 1] === 0) end--;
-  return value.subarray(0, end);
 }

@@ -1,6 +1,5 @@
-import { concat } from '@sekimori/bytes';
 import { ok } from '@sekimori/result';
-import { kdfa } from '@sekimori/tpm2';
+import { cipherParameter } from '@sekimori/tpm2';
 import { type Authorization, sessionValue } from './authorization.ts';
 import type { Machine } from './machine.ts';
 import { type Answer, inParameter, RC } from './response-codes.ts';
@@ -12,40 +11,27 @@ export function decryptParameter(
   authorization: Authorization,
   parameters: Uint8Array,
 ): Answer<Uint8Array> {
-  const length = ((parameters[0] ?? 0) << 8) | (parameters[1] ?? 0);
   if (parameters.length < 2) return inParameter(1, RC.insufficient);
-  if (parameters.length < 2 + length) return inParameter(1, RC.size);
-  return ok(cipher(machine, 'decrypt', authorization, parameters));
+  const decrypted = cipher(machine, 'decrypt', authorization, parameters);
+  return decrypted ? ok(decrypted) : inParameter(1, RC.size);
 }
 
+/** The response's first parameter, which is a TPM2B. */
 export function encryptParameter(machine: Machine, authorization: Authorization, parameters: Uint8Array): Uint8Array {
-  return cipher(machine, 'encrypt', authorization, parameters);
+  const encrypted = cipher(machine, 'encrypt', authorization, parameters);
+  if (!encrypted) throw new Error('a response that begins with no TPM2B');
+  return encrypted;
 }
-
-const IV_LENGTH = 16;
 
 function cipher(
-  machine: Machine,
+  { crypto }: Machine,
   direction: 'encrypt' | 'decrypt',
   authorization: Authorization,
   parameters: Uint8Array,
-): Uint8Array {
-  const session = authorization.session as Session;
-  const nonces = [authorization.sent.nonce, session.nonceTpm] as const;
-  const [newer, older] = direction === 'decrypt' ? nonces : [nonces[1], nonces[0]];
-  const end = 2 + (((parameters[0] as number) << 8) | (parameters[1] as number));
-  const data = parameters.subarray(2, end);
-  const { symmetric } = session;
-  const derive = (label: string, length: number) =>
-    kdfa(machine.crypto, session.hash, sessionValue(authorization), label, newer, older, 8 * length);
-  let changed = data;
-  if (symmetric.algorithm === 'aes') {
-    const keyLength = symmetric.keyBits / 8;
-    changed = derive('CFB', keyLength + IV_LENGTH).use((bytes) =>
-      machine.crypto.aesCfb(direction, bytes.subarray(0, keyLength), bytes.subarray(keyLength), data),
-    );
-  } else if (symmetric.algorithm === 'xor') {
-    changed = derive('XOR', data.length).use((mask) => data.map((byte, i) => byte ^ (mask[i] as number)));
-  }
-  return concat(parameters.subarray(0, 2), changed, parameters.subarray(end));
+): Uint8Array | undefined {
+  const { hash, symmetric, nonceTpm } = authorization.session as Session;
+  const { nonce } = authorization.sent;
+  const [newer, older] = direction === 'decrypt' ? [nonce, nonceTpm] : [nonceTpm, nonce];
+  const by = { hash, symmetric, sessionValue: sessionValue(authorization), newer, older };
+  return cipherParameter(crypto, direction, by, parameters);
 }

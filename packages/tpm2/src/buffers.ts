@@ -22,6 +22,8 @@ export const TPM2B_ECC_PARAMETER = blob(u16, 66, 'TPM2B_ECC_PARAMETER');
 export const TPM2B_ENCRYPTED_SECRET = blob(u16, 512, 'TPM2B_ENCRYPTED_SECRET');
 /** With all that TPM2_NV_Certify may put in: TPM2B_MAX_NV_BUFFER, two Names, qualifying data. Part 2, 10.12.13. */
 export const TPM2B_ATTEST = blob(u16, 2304, 'TPM2B_ATTEST');
+/** The bytes of sealed data that the usual TPMs take at the most. Part 2, 11.1.13. */
+export const MAX_SYM_DATA = 128;
 /** Part 2, 11.1.14. */
 export const TPM2B_SENSITIVE_DATA = blob(u16, 256, 'TPM2B_SENSITIVE_DATA');
 /** The sensitive part of an object, encrypted by its parent: opaque to all but the TPM. Part 2, 12.3.7. */

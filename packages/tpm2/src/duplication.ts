@@ -3,7 +3,7 @@ import { decode, decodePrefix, encode } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, type Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import { TPMA_OBJECT } from './attributes.ts';
-import { TPM2B_DIGEST } from './buffers.ts';
+import { MAX_SYM_DATA, TPM2B_DIGEST } from './buffers.ts';
 import type { RequestOf } from './commands.ts';
 import { unwrapInner, wrapInner } from './inner-wrapping.ts';
 import { belongTogether } from './binding.ts';
@@ -107,7 +107,7 @@ export function sealedData(
   crypto: Crypto,
   { data, nameAlg = 'sha256', authPolicy = NONE, authValue }: SealedData,
 ): ObjectPair {
-  if (data.length === 0 || data.length > MAX_SEALED) throw new RangeError(`${data.length} bytes cannot be sealed`);
+  if (data.length === 0 || data.length > MAX_SYM_DATA) throw new RangeError(`${data.length} bytes cannot be sealed`);
   if (authPolicy.length === 0 && !authValue) throw new RangeError('sealed data that nothing protects');
   const sensitive = data.use((bytes) => Uint8Array.from(bytes));
   const seedValue = crypto.random(hashLength(nameAlg));
@@ -130,8 +130,6 @@ export function sealedData(
   };
 }
 
-/** MAX_SYM_DATA of the usual TPMs. */
-const MAX_SEALED = 128;
 const NONE = new Uint8Array(0);
 const INNER_KEY_BYTES = 16;
 const INNER = { algorithm: 'aes', keyBits: 128, mode: 'cfb' } as const;

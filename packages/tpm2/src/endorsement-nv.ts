@@ -5,7 +5,7 @@ import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import type { Tpm, TpmFault, TpmResult } from './client.ts';
 import { certificatesOfChain } from './endorsement-chain.ts';
 import { EK_PLACES, type EkName, type EndorsementPlace } from './handles.ts';
-import { readNv } from './operations.ts';
+import { listHandles, readNv } from './operations.ts';
 import { type PublicArea, publicArea, TPMT_PUBLIC } from './public-area.ts';
 
 /** A certificate as NV holds it. Its chain has not been looked at. */
@@ -38,9 +38,9 @@ const CHAIN_INDICES = [0x01c00100, 0x01c001ff] as const;
  * that cannot be read or holds something else is a problem, not the end.
  */
 export async function readEndorsementCertificates(tpm: Tpm): Promise<TpmResult<EndorsementCertificates>> {
-  const keyIndices = await nvIndices(tpm, ...KEY_INDICES);
+  const keyIndices = await listHandles(tpm, ...KEY_INDICES);
   if (!keyIndices.ok) return keyIndices;
-  const chainIndices = await nvIndices(tpm, ...CHAIN_INDICES);
+  const chainIndices = await listHandles(tpm, ...CHAIN_INDICES);
   if (!chainIndices.ok) return chainIndices;
 
   const certificates: StoredCertificate[] = [];
@@ -135,28 +135,3 @@ function uniqueWidth({ value: { parameters } }: PublicArea): number | undefined 
 const PLACES = Object.entries(EK_PLACES) as [EkName, EndorsementPlace][];
 const NAME_OF_CERTIFICATE = new Map(PLACES.map(([name, place]) => [place.certificateIndex, name]));
 const BESIDES = new Set(PLACES.flatMap(([, place]) => [place.templateIndex, place.nonceIndex]));
-
-/** As many handles as are asked for at once: more than a response holds is no harm. */
-const AT_ONCE = 64;
-
-/** The NV indices that exist, from `first` to `last`. */
-async function nvIndices(tpm: Tpm, first: number, last: number): Promise<TpmResult<readonly number[]>> {
-  const found: number[] = [];
-  for (let property = first; property <= last; ) {
-    const got = await tpm.run('GetCapability', {
-      parameters: { capability: 'handles', property, propertyCount: AT_ONCE },
-    });
-    if (!got.ok) return got;
-    const { capabilityData, moreData } = got.value.parameters;
-    if (capabilityData.capability !== 'handles')
-      return fail('tpm-malformed-response', 'another capability than asked for');
-    const { handles } = capabilityData;
-    if (handles.some((handle, at) => handle < (handles[at - 1] ?? property - 1) + 1))
-      return fail('tpm-malformed-response', 'handles that are not in order');
-    found.push(...handles.filter((handle) => handle <= last));
-    const highest = handles.at(-1);
-    if (!moreData || highest === undefined) break;
-    property = highest + 1;
-  }
-  return ok(found);
-}

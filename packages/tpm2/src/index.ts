@@ -60,6 +60,7 @@ export {
 } from './capabilities.ts';
 export { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from './authorized-policy.ts';
 export {
+  MAX_SYM_DATA,
   TPM2B_DIGEST,
   TPM2B_NONCE,
   TPM2B_AUTH,
@@ -192,6 +193,7 @@ export {
   shutdown,
   getRandom,
   tpmProperties,
+  listHandles,
   readPcrs,
   extendPcr,
   nvEntity,
@@ -278,6 +280,7 @@ export {
 } from './schemes.ts';
 export { seal, type SealedObject, unseal } from './sealing.ts';
 export { recoverSeed, type SeedKey, type SeedLabel, shareSeed } from './seed.ts';
+export { cipherParameter, type ParameterCipher, sessionKey, type SessionSecrets } from './session-crypto.ts';
 export { type ParameterEncryption, type SessionStart, type SessionUse, Session } from './session.ts';
 export { TPMT_SIGNATURE, type TpmtSignature, type SigningScheme, verifySignature } from './signature.ts';
 export {

@@ -55,6 +55,34 @@ export async function tpmProperties(
   return ok(new Map(capabilityData.properties.map(({ property, value }) => [property, value])));
 }
 
+/** As many handles as are asked for at once: more than a response holds is no harm. */
+const AT_ONCE = 64;
+
+/**
+ * The handles of objects or NV indices that there are from `first` to `last`, ascending; `tpm-malformed-response` also for a list that is
+ * not. Not for sessions, whose list has handles of two types. Part 3, 30.2.
+ */
+export async function listHandles(tpm: Tpm, first: number, last: number): Promise<TpmResult<readonly number[]>> {
+  const found: number[] = [];
+  for (let property = first; property <= last; ) {
+    const got = await tpm.run('GetCapability', {
+      parameters: { capability: 'handles', property, propertyCount: AT_ONCE },
+    });
+    if (!got.ok) return got;
+    const { capabilityData, moreData } = got.value.parameters;
+    if (capabilityData.capability !== 'handles')
+      return fail('tpm-malformed-response', 'another capability than asked for');
+    const { handles } = capabilityData;
+    if (handles.some((handle, at) => handle < (handles[at - 1] ?? property - 1) + 1))
+      return fail('tpm-malformed-response', 'handles that are not in order');
+    found.push(...handles.filter((handle) => handle <= last));
+    const highest = handles.at(-1);
+    if (!moreData || highest === undefined) break;
+    property = highest + 1;
+  }
+  return ok(found);
+}
+
 const CONSISTENT_READS = 5;
 
 /**

@@ -3,7 +3,7 @@ import { decode, encode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import { TPMA_OBJECT } from './attributes.ts';
-import { TPM2B_PRIVATE } from './buffers.ts';
+import { MAX_SYM_DATA, TPM2B_PRIVATE } from './buffers.ts';
 import type { Tpm, TpmFault, TpmResult } from './client.ts';
 import { nameOf } from './names.ts';
 import type { LoadedKey } from './operations.ts';
@@ -19,8 +19,6 @@ export interface SealedObject {
   readonly tpm2bPrivate: Uint8Array;
 }
 
-/** MAX_SYM_DATA of the usual TPMs. */
-const MAX_SEALED = 128;
 const NONE = new Uint8Array(0);
 
 /** Sealed data below a storage key: no password opens it, the policy alone. noDA, so that a lockout does not close it. */
@@ -46,7 +44,7 @@ export async function seal(
   authPolicy: Uint8Array,
   data: Secret,
 ): Promise<TpmResult<SealedObject, Fault<'invalid-key'>>> {
-  if (data.length === 0 || data.length > MAX_SEALED) throw new RangeError(`${data.length} bytes cannot be sealed`);
+  if (data.length === 0 || data.length > MAX_SYM_DATA) throw new RangeError(`${data.length} bytes cannot be sealed`);
   return tpm.withSession({ type: 'hmac', saltTo: parent }, async (session) => {
     const clear = data.use((bytes) => Uint8Array.from(bytes));
     const made = await tpm.run('Create', {

@@ -1,17 +1,16 @@
-import { concat, equal, equalConstantTime, u32be } from '@sekimori/bytes';
+import { concat, equal, equalConstantTime, stripTrailingZeros, u32be } from '@sekimori/bytes';
 import { encode, type Infer } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, Secret } from '@sekimori/crypto-core';
 import { TPMA_SESSION } from './attributes.ts';
 import type { TpmsAuthCommand, TpmsAuthResponse } from './framing.ts';
-import { kdfa } from './kdf.ts';
 import type { TpmtSymDef } from './schemes.ts';
+import { cipherParameter, sessionKey } from './session-crypto.ts';
 
 type Attributes = Infer<typeof TPMA_SESSION>;
 
 /** How a session encrypts parameters. Part 1, 21. XOR hides the length of nothing and needs no cipher in the TPM. */
 export type ParameterEncryption = 'aes-128-cfb' | 'aes-256-cfb' | 'xor';
 const KEY_BITS = { 'aes-128-cfb': 128, 'aes-256-cfb': 256 } as const;
-const IV_BITS = 128;
 const NONE = new Uint8Array(0);
 
 /** As TPM2_StartAuthSession takes it. */
@@ -62,7 +61,7 @@ export class Session {
   /** Whether what it encrypts can be read by nobody but the TPM whose key salted it. */
   readonly salted: boolean;
   readonly #crypto: Crypto;
-  readonly #encryption: ParameterEncryption;
+  readonly #symmetric: TpmtSymDef;
   readonly #bound: SessionStart['bound'] | undefined;
   readonly #key: Secret;
   #nonceCaller: Uint8Array;
@@ -75,11 +74,12 @@ export class Session {
     this.#crypto = start.crypto;
     this.authHash = start.authHash;
     this.salted = start.salt !== undefined;
-    this.#encryption = start.encryption ?? 'aes-128-cfb';
+    this.#symmetric = symmetricOf(start.encryption ?? 'aes-128-cfb', start.authHash);
     this.#bound = start.bound;
     this.#nonceCaller = start.nonceCaller;
     this.#nonceTpm = start.nonceTpm;
-    this.#key = sessionKey(start);
+    const secrets = { authValue: start.bound?.authValue, salt: start.salt };
+    this.#key = sessionKey(start.crypto, start.authHash, secrets, start.nonceTpm, start.nonceCaller);
   }
 
   get nonceTpm(): Uint8Array {
@@ -174,7 +174,9 @@ export class Session {
   #isBoundTo({ authValue }: SessionUse, authorizes: Uint8Array | undefined): boolean {
     const bound = this.#boundTo(authorizes);
     if (!bound || !authValue) return bound !== undefined;
-    return authValue.use((value) => bound.authValue.use((other) => equalConstantTime(trimmed(value), trimmed(other))));
+    return authValue.use((value) =>
+      bound.authValue.use((other) => equalConstantTime(stripTrailingZeros(value), stripTrailingZeros(other))),
+    );
   }
 
   #boundTo(authorizes: Uint8Array | undefined): SessionStart['bound'] | undefined {
@@ -187,7 +189,7 @@ export class Session {
   }
 
   #keyWith(authValue: Secret | undefined): Uint8Array {
-    return this.#key.use((key) => authValue?.use((value) => concat(key, trimmed(value))) ?? concat(key));
+    return this.#key.use((key) => authValue?.use((value) => concat(key, stripTrailingZeros(value))) ?? concat(key));
   }
 
   #cipher(
@@ -197,54 +199,12 @@ export class Session {
     newer: Uint8Array,
     older: Uint8Array,
   ): Uint8Array | undefined {
-    const length = ((parameters[0] ?? 0) << 8) | (parameters[1] ?? 0);
-    if (parameters.length < 2 + length) return undefined;
     const sessionValue = this.#keyWith(authValue);
-    const clear = parameters.subarray(2, 2 + length);
-    const first =
-      this.#encryption === 'xor'
-        ? this.#masked(sessionValue, clear, newer, older)
-        : this.#enciphered(direction, KEY_BITS[this.#encryption], sessionValue, clear, newer, older);
+    const by = { hash: this.authHash, symmetric: this.#symmetric, sessionValue, newer, older };
+    const changed = cipherParameter(this.#crypto, direction, by, parameters);
     sessionValue.fill(0);
-    return concat(parameters.subarray(0, 2), first, parameters.subarray(2 + length));
+    return changed;
   }
-
-  /** Part 1, 21.3. */
-  #enciphered(
-    direction: 'encrypt' | 'decrypt',
-    keyBits: number,
-    sessionValue: Uint8Array,
-    data: Uint8Array,
-    newer: Uint8Array,
-    older: Uint8Array,
-  ): Uint8Array {
-    const derived = kdfa(this.#crypto, this.authHash, sessionValue, 'CFB', newer, older, keyBits + IV_BITS);
-    const out = derived.use((bytes) => {
-      const [key, iv] = [bytes.subarray(0, keyBits / 8), bytes.subarray(keyBits / 8)];
-      return this.#crypto.aesCfb(direction, key, iv, data);
-    });
-    derived.wipe();
-    return out;
-  }
-
-  /** Part 1, 21.2 and 11.4.6.3: its own inverse. */
-  #masked(sessionValue: Uint8Array, data: Uint8Array, newer: Uint8Array, older: Uint8Array): Uint8Array {
-    if (data.length === 0) return data;
-    const mask = kdfa(this.#crypto, this.authHash, sessionValue, 'XOR', newer, older, 8 * data.length);
-    const out = mask.use((bytes) => data.map((byte, at) => byte ^ bytes[at]!));
-    mask.wipe();
-    return out;
-  }
-}
-
-/** Part 1, 19.6.8. Empty for a session that is neither salted nor bound. */
-function sessionKey({ crypto, authHash, salt, bound, nonceTpm, nonceCaller }: SessionStart): Secret {
-  if (!salt && !bound) return new Secret(NONE);
-  const own = bound?.authValue.use((value) => Uint8Array.from(trimmed(value))) ?? NONE;
-  const key = salt?.use((value) => concat(own, value)) ?? Uint8Array.from(own);
-  const derived = kdfa(crypto, authHash, key, 'ATH', nonceTpm, nonceCaller, 8 * hashLength(authHash));
-  for (const part of [own, key]) part.fill(0);
-  return derived;
 }
 
 /** Sessions always continue; whoever started one flushes it. */
@@ -254,11 +214,4 @@ function attributesOf(use: SessionUse): Attributes {
     decrypt: use.decrypt === true,
     encrypt: use.encrypt === true,
   };
-}
-
-/** Part 1, 19.6: trailing zeros of an authValue do not take part. */
-function trimmed(value: Uint8Array): Uint8Array {
-  let end = value.length;
-  while (end > 0 && value[end - 1] === 0) end--;
-  return value.subarray(0, end);
 }

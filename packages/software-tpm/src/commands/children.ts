@@ -1,6 +1,6 @@
 import { hashLength } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { nameOf, qualifiedNameOf } from '@sekimori/tpm2';
+import { MAX_SYM_DATA, nameOf, qualifiedNameOf } from '@sekimori/tpm2';
 import { creationOf, loadObject } from '../creation.ts';
 import { chance, generate } from '../generation.ts';
 import { handler } from '../handler.ts';
@@ -10,9 +10,6 @@ import { keyOf, sensitiveOf } from '../sensitive.ts';
 import { type Above, unusableArea, unusableTemplate } from '../template.ts';
 import { unwrap, wrap } from '../wrapping.ts';
 
-/** MAX_SYM_DATA. */
-const MAX_SEALED = 128;
-
 /** Part 3, 12: keys and sealed data below a storage key. */
 export const children = {
   Create: handler<'Create'>()({
@@ -21,7 +18,7 @@ export const children = {
       const { crypto } = machine;
       const { data, userAuth } = inSensitive;
       if (!isStorageKey(parent)) return inHandle(1, RC.type);
-      if (data.length > MAX_SEALED) return inParameter(1, RC.size);
+      if (data.length > MAX_SYM_DATA) return inParameter(1, RC.size);
       const unusable = unusableTemplate(inPublic.value, below(parent), data.length);
       if (unusable) return unusable;
       const { nameAlg } = inPublic.value;

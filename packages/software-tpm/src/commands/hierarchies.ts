@@ -1,7 +1,7 @@
+import { stripTrailingZeros } from '@sekimori/bytes';
 import { hashLength, Secret } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
 import { handler } from '../handler.ts';
-import { withoutTrailingZeros } from '../objects.ts';
 import { inParameter, RC } from '../response-codes.ts';
 
 /** The largest digest. */
@@ -13,7 +13,7 @@ export const hierarchies = {
     handles: ['authorizable'],
     run: (_machine, [{ hierarchy }], { newAuth }) => {
       if (newAuth.length > MAX_AUTH) return inParameter(1, RC.size);
-      hierarchy.auth = new Secret(withoutTrailingZeros(newAuth));
+      hierarchy.auth = new Secret(stripTrailingZeros(newAuth));
       return ok({ response: {} });
     },
   }),

@@ -1,7 +1,7 @@
 import { equal, u32be } from '@sekimori/bytes';
 import { hashLength } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { TPM_GENERATED_VALUE } from '@sekimori/tpm2';
+import { MAX_SYM_DATA, TPM_GENERATED_VALUE } from '@sekimori/tpm2';
 import { handler } from '../handler.ts';
 import { isHierarchy } from '../handles.ts';
 import { INPUT_BUFFER } from '../machine.ts';
@@ -11,9 +11,6 @@ import { timeInfoOf } from './attestation.ts';
 
 /** The largest digest: what TPM2_GetRandom gives at most. */
 const MAX_RANDOM = hashLength('sha512');
-
-/** MAX_SYM_DATA. */
-const MAX_STIR = 128;
 
 export const lifecycle = {
   Startup: handler<'Startup'>()({
@@ -41,7 +38,7 @@ export const lifecycle = {
   /** Part 3, 16.2. The provider's random numbers need no help. */
   StirRandom: handler<'StirRandom'>()({
     run: (_machine, _handles, { inData }) =>
-      inData.length > MAX_STIR ? inParameter(1, RC.size) : ok({ response: {} }),
+      inData.length > MAX_SYM_DATA ? inParameter(1, RC.size) : ok({ response: {} }),
   }),
   /** Part 3, 15.4. */
   Hash: handler<'Hash'>()({

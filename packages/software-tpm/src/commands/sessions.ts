@@ -1,7 +1,6 @@
-import { concat } from '@sekimori/bytes';
-import { hashLength, Secret } from '@sekimori/crypto-core';
+import { hashLength, type Secret } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { isAesBits, kdfa } from '@sekimori/tpm2';
+import { isAesBits, sessionKey } from '@sekimori/tpm2';
 import { authOf } from '../entities.ts';
 import { handler } from '../handler.ts';
 import { seedFor } from '../objects.ts';
@@ -24,25 +23,20 @@ export const sessions = {
       if (algorithm !== 'aes' && algorithm !== 'xor' && algorithm !== 'null') return inParameter(4, RC.symmetric);
       if (symmetric.algorithm === 'aes' && !isAesBits(symmetric.keyBits)) return inParameter(4, RC.value);
       if (symmetric.algorithm === 'aes' && symmetric.mode !== 'cfb') return inParameter(4, RC.mode);
-      let salt = new Secret(new Uint8Array(0));
+      let salt: Secret | undefined;
       if (tpmKey.kind === 'object') {
         const { object } = tpmKey;
         if (object.key === undefined) return inHandle(1, RC.handle);
         if (!object.area.value.objectAttributes.decrypt) return inHandle(1, RC.attributes);
-        const recovered = await seedFor(crypto, object, 'SECRET', encryptedSalt);
-        if (!recovered) return inParameter(2, RC.value);
-        salt = recovered;
+        salt = await seedFor(crypto, object, 'SECRET', encryptedSalt);
+        if (!salt) return inParameter(2, RC.value);
       } else if (encryptedSalt.length > 0) {
         return inParameter(2, RC.value);
       }
       const isBound = bind.kind !== 'hierarchy' || bind.hierarchy.name !== 'null';
       const nonceTpm = crypto.random(hashLength(authHash));
-      let key = new Secret(new Uint8Array(0));
-      if (isBound || tpmKey.kind === 'object') {
-        const secret = salt.use((bytes) => (isBound ? authOf(bind).use((auth) => concat(auth, bytes)) : concat(bytes)));
-        key = kdfa(crypto, authHash, secret, 'ATH', nonceTpm, nonceCaller, 8 * hashLength(authHash));
-        secret.fill(0);
-      }
+      const secrets = { authValue: isBound ? authOf(bind) : undefined, salt };
+      const key = sessionKey(crypto, authHash, secrets, nonceTpm, nonceCaller);
       const type = sessionType === 'hmac' ? HMAC_SESSION : POLICY_SESSION;
       const session = machine.sessions.add((slot) => ({
         handle: type + slot,

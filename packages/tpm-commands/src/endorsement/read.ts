@@ -13,6 +13,7 @@ import {
   createPrimary,
   EK_TEMPLATES,
   type EkTemplateName,
+  listHandles,
   type LoadedKey,
   openEndorsementKey,
   publicKeyOf,
@@ -23,7 +24,6 @@ import {
   TPM_RH,
   type TpmResult,
 } from '@sekimori/tpm2';
-import { handlesOf } from '../info/capabilities.ts';
 import { kindOf, templateOf } from '../info/objects.ts';
 import { hex32 } from '../text.ts';
 
@@ -149,7 +149,7 @@ async function endorsementKeys(
   certificates: readonly Found[],
   unread: string[],
 ): Promise<TpmResult<readonly Opened[]>> {
-  const handles = await handlesOf(tpm, 0x81000000);
+  const handles = await listHandles(tpm, 0x81010000, 0x8101ffff);
   if (!handles.ok) return handles;
   const found = new Map<string, Opened>();
   const add = (what: string, loaded: Result<LoadedKey>, handle?: number) => {
@@ -157,8 +157,7 @@ async function endorsementKeys(
     if (!opened.ok) unread.push(`${what}: ${describeFault(opened.fault)}`);
     else if (!found.has(opened.value.view.name)) found.set(opened.value.view.name, opened.value);
   };
-  for (const handle of handles.value.filter((each) => each >>> 16 === 0x8101))
-    add(`persistent key ${hex32(handle)}`, await readPublic(tpm, handle), handle);
+  for (const handle of handles.value) add(`persistent key ${hex32(handle)}`, await readPublic(tpm, handle), handle);
   for (const name of Object.keys(EK_TEMPLATES) as EkTemplateName[]) {
     const what = `a key of the template EK ${name}`;
     const certificate = certificates.find(({ template }) => template === name);

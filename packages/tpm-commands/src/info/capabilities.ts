@@ -1,5 +1,5 @@
 import { fail, ok } from '@sekimori/result';
-import { type Tpm, TPM_ALG, TPM_ECC_CURVE, type TpmResult, type TpmsCapabilityData } from '@sekimori/tpm2';
+import { listHandles, type Tpm, TPM_ALG, TPM_ECC_CURVE, type TpmResult, type TpmsCapabilityData } from '@sekimori/tpm2';
 
 type Kind = TpmsCapabilityData['capability'];
 type Data<K extends Kind> = Extract<TpmsCapabilityData, { readonly capability: K }>;
@@ -38,10 +38,14 @@ export async function propertiesOf(tpm: Tpm, from: number): Promise<TpmResult<Re
   return read.ok ? ok(new Map(read.value.map(({ property, value }) => [property, value]))) : read;
 }
 
-/** The handles of the type of `first`, such as 0x81000000 for persistent objects. */
-export async function handlesOf(tpm: Tpm, first: number): Promise<TpmResult<readonly number[]>> {
-  const read = await pages(tpm, 'handles', first, { itemsOf: ({ handles }) => handles, numberOf: (handle) => handle });
-  return read.ok ? ok(read.value.filter((handle) => handle >>> 24 === first >>> 24)) : read;
+/** The handles of persistent objects. */
+export function persistentHandles(tpm: Tpm): Promise<TpmResult<readonly number[]>> {
+  return listHandles(tpm, 0x81000000, 0x81ffffff);
+}
+
+/** The indices of NV memory. */
+export function nvIndexHandles(tpm: Tpm): Promise<TpmResult<readonly number[]>> {
+  return listHandles(tpm, 0x01000000, 0x01ffffff);
 }
 
 /** Names, and numbers of those without one here. */

@@ -17,9 +17,10 @@ import {
   algorithmsOf,
   commandCodesOf,
   curvesOf,
-  handlesOf,
+  nvIndexHandles,
   type PcrBank,
   pcrBanksOf,
+  persistentHandles,
   propertiesOf,
 } from './capabilities.ts';
 import { describeNvIndex, describePersistent, type NvIndex, type PersistentObject } from './objects.ts';
@@ -124,8 +125,6 @@ const LIMITS = [
 
 const FIRST_PROPERTY = TPM_PT.numbers.familyIndicator;
 const FIRST_CHANGING_PROPERTY = TPM_PT.numbers.permanent;
-const PERSISTENT = 0x81000000;
-const NV = 0x01000000;
 
 /** Asks, and changes nothing. Faults only where the TPM does not tell its properties; `unread` has the rest. */
 export async function readTpmInfo(tpm: Tpm): Promise<TpmResult<TpmInfo>> {
@@ -146,8 +145,8 @@ export async function readTpmInfo(tpm: Tpm): Promise<TpmResult<TpmInfo>> {
   const algorithms = orNothing('algorithms', await algorithmsOf(tpm), []);
   const curves = orNothing('curves', await curvesOf(tpm), []);
   const commands = orNothing<readonly number[] | undefined>('commands', await commandCodesOf(tpm), undefined);
-  const persistent = orNothing('persistent handles', await handlesOf(tpm, PERSISTENT), []);
-  const indices = orNothing('NV indices', await handlesOf(tpm, NV), []);
+  const persistent = orNothing('persistent handles', await persistentHandles(tpm), []);
+  const indices = orNothing('NV indices', await nvIndexHandles(tpm), []);
   const clock = orNothing('clock', await clockOf(tpm), undefined);
   const permanent = decode(TPMA_PERMANENT, u32be(value('permanent')));
   const startupClear = decode(TPMA_STARTUP_CLEAR, u32be(value('startupClear')));
