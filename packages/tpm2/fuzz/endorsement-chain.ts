@@ -1,4 +1,4 @@
-import { certificatesOfChain } from '../src/endorsement-chain.ts';
+import { certificatesOfChain } from '../src/keys/endorsement-chain.ts';
 
 /** The first byte says how the rest is spread over two indices. No more certificates come out than bytes went in. */
 export default function fuzz(bytes: Uint8Array): void {

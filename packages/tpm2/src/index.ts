@@ -8,7 +8,7 @@ export {
   TPMI_ECC_CURVE,
   ANY_CURVE,
   TPM_ECC_CURVE,
-} from './algorithms.ts';
+} from './structures/algorithms.ts';
 export {
   TPMI_YES_NO,
   TPMI_ST_ATTEST,
@@ -21,7 +21,7 @@ export {
   TPM_GENERATED_VALUE,
   TPMS_ATTEST,
   type TpmsAttest,
-} from './attest.ts';
+} from './structures/attest.ts';
 export {
   createAttestationKey,
   type ActivationFault,
@@ -29,7 +29,7 @@ export {
   healthKeyPolicy,
   createHealthKey,
   agreeWithHealthKey,
-} from './attester.ts';
+} from './keys/attester.ts';
 export {
   TPMA_OBJECT,
   TPMA_SESSION,
@@ -41,7 +41,7 @@ export {
   TPMA_PERMANENT,
   TPMA_STARTUP_CLEAR,
   TPMA_CC,
-} from './attributes.ts';
+} from './structures/attributes.ts';
 export {
   TPM_CAP,
   TPM_PT,
@@ -57,8 +57,8 @@ export {
   TPML_ACT_DATA,
   TPMS_CAPABILITY_DATA,
   type TpmsCapabilityData,
-} from './capabilities.ts';
-export { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from './authorized-policy.ts';
+} from './structures/capabilities.ts';
+export { type Approval, approvalOf, authorizedPolicy, authorizePolicy, policySigner } from './policy/authorized.ts';
 export {
   MAX_SYM_DATA,
   TPM2B_DIGEST,
@@ -86,7 +86,7 @@ export {
   TPMS_ECC_POINT,
   type TpmsEccPoint,
   TPM2B_ECC_POINT,
-} from './buffers.ts';
+} from './structures/buffers.ts';
 export {
   type TpmError,
   type TpmFault,
@@ -100,7 +100,7 @@ export {
   type TpmOptions,
   type SessionOptions,
   Tpm,
-} from './client.ts';
+} from './client/client.ts';
 export {
   type Command,
   COMMANDS,
@@ -110,7 +110,7 @@ export {
   type ResponseOf,
   type HandlesOf,
   commandName,
-} from './commands.ts';
+} from './commands/table.ts';
 export { TPM_EO, TPM_SE } from './commands/policy.ts';
 export { TPM_SU } from './commands/system.ts';
 export {
@@ -120,7 +120,7 @@ export {
   openCredential,
   protectCredential,
   unprotectCredential,
-} from './credential.ts';
+} from './protection/credential.ts';
 export {
   type DuplicatedObject,
   duplicateTo,
@@ -128,20 +128,20 @@ export {
   openDuplicate,
   sealedData,
   type SealedData,
-} from './duplication.ts';
+} from './protection/duplication.ts';
 export {
   type EndorsementKeyKind,
   type CertifiedEndorsementKey,
   openEndorsementKey,
   storeEndorsementCertificate,
-} from './endorsement.ts';
+} from './keys/endorsement.ts';
 export {
   type EndorsementCertificates,
   type EndorsementNvFault,
   readEndorsementCertificates,
   type StoredCertificate,
-} from './endorsement-nv.ts';
-export { amdEkCertificateUrl, intelEkCertificateUrl } from './endorsement-urls.ts';
+} from './keys/endorsement-nv.ts';
+export { amdEkCertificateUrl, intelEkCertificateUrl } from './keys/endorsement-urls.ts';
 export {
   MAX_FRAME,
   TPMS_AUTH_COMMAND,
@@ -154,7 +154,7 @@ export {
   type ResponseFrame,
   encodeResponse,
   decodeResponse,
-} from './framing.ts';
+} from './commands/framing.ts';
 export {
   EK_PLACES,
   type EkName,
@@ -164,10 +164,10 @@ export {
   type HandleType,
   handleType,
   nameOfHandle,
-} from './handles.ts';
-export { unwrapInner, wrapInner } from './inner-wrapping.ts';
-export { kdfa, kdfe } from './kdf.ts';
-export { nameOf, qualifiedNameOfPrimary, qualifiedNameOf, publicKeyOf, pointOf, xOf } from './names.ts';
+} from './structures/handles.ts';
+export { unwrapInner, wrapInner } from './protection/inner-wrapping.ts';
+export { kdfa, kdfe } from './protection/kdf.ts';
+export { nameOf, qualifiedNameOfPrimary, qualifiedNameOf, publicKeyOf, pointOf, xOf } from './structures/names.ts';
 export {
   TPMT_TK_CREATION,
   TPMT_TK_VERIFIED,
@@ -187,7 +187,7 @@ export {
   TPM2B_SENSITIVE,
   TPMS_CONTEXT,
   type TpmsContext,
-} from './objects.ts';
+} from './structures/objects.ts';
 export {
   startup,
   shutdown,
@@ -207,8 +207,8 @@ export {
   certify,
   type PcrQuote,
   quoteWithPcrs,
-} from './operations.ts';
-export { changeHierarchyAuth, removeNv, type TpmOwner, writeNvOnce } from './owner.ts';
+} from './client/operations.ts';
+export { changeHierarchyAuth, removeNv, type TpmOwner, writeNvOnce } from './keys/owner.ts';
 export {
   type AesBits,
   isAesBits,
@@ -218,7 +218,7 @@ export {
   storageKeyBits,
   unwrapOuter,
   wrapOuter,
-} from './outer-wrapping.ts';
+} from './protection/outer-wrapping.ts';
 export {
   type PcrSelection,
   TPMS_PCR_SELECT,
@@ -226,8 +226,8 @@ export {
   TPML_PCR_SELECTION,
   TPML_PCR_BANKS,
   pcrDigestOf,
-} from './pcr-selection.ts';
-export type { SaltKey } from './policy-restart.ts';
+} from './structures/pcr-selection.ts';
+export type { SaltKey } from './policy/restart.ts';
 export {
   type NvReader,
   policyAuthorize,
@@ -247,8 +247,8 @@ export {
   policySigned,
   type PolicyStep,
   satisfyPolicy,
-} from './policy-steps.ts';
-export { PolicyDigest, EK_POLICY_A, EK_POLICY_C, EK_POLICY_B } from './policy.ts';
+} from './policy/steps.ts';
+export { PolicyDigest, EK_POLICY_A, EK_POLICY_C, EK_POLICY_B } from './policy/digest.ts';
 export {
   TPMS_RSA_PARMS,
   TPMS_ECC_PARMS,
@@ -262,9 +262,9 @@ export {
   TPM2B_PUBLIC,
   ANY_TPM2B_PUBLIC,
   publicArea,
-} from './public-area.ts';
-export { type ResponseAdvice, adviceOnResponseCode } from './response-advice.ts';
-export { type ResponseCode, explainResponseCode } from './response-code.ts';
+} from './structures/public-area.ts';
+export { type ResponseAdvice, adviceOnResponseCode } from './client/response-advice.ts';
+export { type ResponseCode, explainResponseCode } from './client/response-code.ts';
 export {
   TPMT_KDF_SCHEME,
   TPMT_RSA_SCHEME,
@@ -277,12 +277,12 @@ export {
   type TpmtSymDef,
   type TpmtRsaScheme,
   type TpmtEccScheme,
-} from './schemes.ts';
-export { seal, type SealedObject, unseal } from './sealing.ts';
-export { recoverSeed, type SeedKey, type SeedLabel, shareSeed } from './seed.ts';
-export { cipherParameter, type ParameterCipher, sessionKey, type SessionSecrets } from './session-crypto.ts';
-export { type ParameterEncryption, type SessionStart, type SessionUse, Session } from './session.ts';
-export { TPMT_SIGNATURE, type TpmtSignature, type SigningScheme, verifySignature } from './signature.ts';
+} from './structures/schemes.ts';
+export { seal, type SealedObject, unseal } from './protection/sealing.ts';
+export { recoverSeed, type SeedKey, type SeedLabel, shareSeed } from './protection/seed.ts';
+export { cipherParameter, type ParameterCipher, sessionKey, type SessionSecrets } from './client/session-crypto.ts';
+export { type ParameterEncryption, type SessionStart, type SessionUse, Session } from './client/session.ts';
+export { TPMT_SIGNATURE, type TpmtSignature, type SigningScheme, verifySignature } from './structures/signature.ts';
 export {
   EK_TEMPLATES,
   type EkTemplate,
@@ -303,5 +303,5 @@ export {
   HEALTH_KEY_ATTRIBUTES,
   HEALTH_KEY_NAME_ALG,
   healthKeyTemplate,
-} from './templates.ts';
-export type { TpmTransport, TransmitOptions } from './transport.ts';
+} from './keys/templates.ts';
+export type { TpmTransport, TransmitOptions } from './client/transport.ts';

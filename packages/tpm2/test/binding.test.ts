@@ -1,7 +1,7 @@
 import { concat } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { describe, expect, it } from 'vitest';
-import { belongTogether } from '../src/binding.ts';
+import { belongTogether } from '../src/protection/binding.ts';
 import {
   AK_ECC_P256,
   AK_RSA_2048,

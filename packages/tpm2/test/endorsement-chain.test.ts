@@ -3,7 +3,7 @@ import { signingKeyOf } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { issueEndorsementAuthority, writeName } from '@sekimori/pki';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { certificatesOfChain } from '../src/endorsement-chain.ts';
+import { certificatesOfChain } from '../src/keys/endorsement-chain.ts';
 import { COMMANDS, decodeCommand, encodeResponse, readEndorsementCertificates, Tpm } from '../src/index.ts';
 import { encode } from '@sekimori/codec';
 import { hex } from './bytes.ts';

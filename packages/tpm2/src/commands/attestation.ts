@@ -1,9 +1,9 @@
 import { raw, struct, u16 } from '@sekimori/codec';
-import { TPM2B_ATTEST, TPM2B_DATA, TPM2B_DIGEST } from '../buffers.ts';
-import { TPMT_TK_CREATION } from '../objects.ts';
-import { TPML_PCR_SELECTION } from '../pcr-selection.ts';
-import { TPMT_SIG_SCHEME } from '../schemes.ts';
-import { TPMT_SIGNATURE } from '../signature.ts';
+import { TPM2B_ATTEST, TPM2B_DATA, TPM2B_DIGEST } from '../structures/buffers.ts';
+import { TPMT_TK_CREATION } from '../structures/objects.ts';
+import { TPML_PCR_SELECTION } from '../structures/pcr-selection.ts';
+import { TPMT_SIG_SCHEME } from '../structures/schemes.ts';
+import { TPMT_SIGNATURE } from '../structures/signature.ts';
 import { command } from './layout.ts';
 
 /** Part 3 calls `attest` quoted, certifyInfo or timeInfo; its layout is the same. */

@@ -1,6 +1,6 @@
 import { struct, u16 } from '@sekimori/codec';
-import { TPM2B_AUTH, TPM2B_MAX_NV_BUFFER, TPM2B_NAME } from '../buffers.ts';
-import { TPM2B_NV_PUBLIC } from '../objects.ts';
+import { TPM2B_AUTH, TPM2B_MAX_NV_BUFFER, TPM2B_NAME } from '../structures/buffers.ts';
+import { TPM2B_NV_PUBLIC } from '../structures/objects.ts';
 import { command } from './layout.ts';
 
 /** Non-volatile storage. Part 3, 31. */

@@ -8,7 +8,7 @@ import {
   TPM2B_PRIVATE,
   TPM2B_PUBLIC_KEY_RSA,
   TPM2B_SENSITIVE_DATA,
-} from '../buffers.ts';
+} from '../structures/buffers.ts';
 import {
   TPM2B_CREATION_DATA,
   TPM2B_ID_OBJECT,
@@ -18,11 +18,11 @@ import {
   TPMT_TK_CREATION,
   TPMT_TK_HASHCHECK,
   TPMT_TK_VERIFIED,
-} from '../objects.ts';
-import { TPML_PCR_SELECTION } from '../pcr-selection.ts';
-import { TPM2B_PUBLIC } from '../public-area.ts';
-import { TPMT_RSA_DECRYPT, TPMT_SIG_SCHEME, TPMT_SYM_DEF_OBJECT } from '../schemes.ts';
-import { TPMT_SIGNATURE } from '../signature.ts';
+} from '../structures/objects.ts';
+import { TPML_PCR_SELECTION } from '../structures/pcr-selection.ts';
+import { TPM2B_PUBLIC } from '../structures/public-area.ts';
+import { TPMT_RSA_DECRYPT, TPMT_SIG_SCHEME, TPMT_SYM_DEF_OBJECT } from '../structures/schemes.ts';
+import { TPMT_SIGNATURE } from '../structures/signature.ts';
 import { command } from './layout.ts';
 
 const CREATION = struct('creation')

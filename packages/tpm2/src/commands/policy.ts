@@ -1,7 +1,7 @@
 import { closed, i32, struct, u8, u16, u32 } from '@sekimori/codec';
-import { TPMI_ALG_HASH } from '../algorithms.ts';
-import { TPMI_YES_NO } from '../attest.ts';
-import { TPMA_LOCALITY } from '../attributes.ts';
+import { TPMI_ALG_HASH } from '../structures/algorithms.ts';
+import { TPMI_YES_NO } from '../structures/attest.ts';
+import { TPMA_LOCALITY } from '../structures/attributes.ts';
 import {
   TPM2B_DIGEST,
   TPM2B_ENCRYPTED_SECRET,
@@ -10,11 +10,11 @@ import {
   TPM2B_OPERAND,
   TPM2B_TIMEOUT,
   TPML_DIGEST,
-} from '../buffers.ts';
-import { TPMT_TK_AUTH, TPMT_TK_VERIFIED } from '../objects.ts';
-import { TPML_PCR_SELECTION } from '../pcr-selection.ts';
-import { TPMT_SYM_DEF } from '../schemes.ts';
-import { TPMT_SIGNATURE } from '../signature.ts';
+} from '../structures/buffers.ts';
+import { TPMT_TK_AUTH, TPMT_TK_VERIFIED } from '../structures/objects.ts';
+import { TPML_PCR_SELECTION } from '../structures/pcr-selection.ts';
+import { TPMT_SYM_DEF } from '../structures/schemes.ts';
+import { TPMT_SIGNATURE } from '../structures/signature.ts';
 import { command } from './layout.ts';
 
 /** TPM_SE: kinds of sessions. Part 2, 6.11. */

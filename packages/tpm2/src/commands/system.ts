@@ -1,6 +1,6 @@
 import { closed, struct, u16, u32 } from '@sekimori/codec';
-import { TPMI_ALG_HASH } from '../algorithms.ts';
-import { TPMI_YES_NO, TPMS_TIME_INFO } from '../attest.ts';
+import { TPMI_ALG_HASH } from '../structures/algorithms.ts';
+import { TPMI_YES_NO, TPMS_TIME_INFO } from '../structures/attest.ts';
 import {
   TPM2B_AUTH,
   TPM2B_DIGEST,
@@ -9,10 +9,10 @@ import {
   TPM2B_SENSITIVE_DATA,
   TPML_DIGEST,
   TPML_DIGEST_VALUES,
-} from '../buffers.ts';
-import { TPM_CAP, TPMS_CAPABILITY_DATA } from '../capabilities.ts';
-import { TPMT_TK_HASHCHECK } from '../objects.ts';
-import { TPML_PCR_SELECTION } from '../pcr-selection.ts';
+} from '../structures/buffers.ts';
+import { TPM_CAP, TPMS_CAPABILITY_DATA } from '../structures/capabilities.ts';
+import { TPMT_TK_HASHCHECK } from '../structures/objects.ts';
+import { TPML_PCR_SELECTION } from '../structures/pcr-selection.ts';
 import { command } from './layout.ts';
 
 /** TPM_SU: what TPM2_Startup and TPM2_Shutdown keep. Part 2, 6.10. */

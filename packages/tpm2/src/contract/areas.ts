@@ -1,8 +1,8 @@
 import type { Infer } from '@sekimori/codec';
 import type { HashName } from '@sekimori/crypto-core';
-import { TPMA_OBJECT } from '../attributes.ts';
-import { type PublicArea, publicArea, type TpmtPublic } from '../public-area.ts';
-import type { TpmtEccScheme, TpmtRsaScheme } from '../schemes.ts';
+import { TPMA_OBJECT } from '../structures/attributes.ts';
+import { type PublicArea, publicArea, type TpmtPublic } from '../structures/public-area.ts';
+import type { TpmtEccScheme, TpmtRsaScheme } from '../structures/schemes.ts';
 
 // Public areas of the keys that the suite makes: usable with their password, which is empty, and never locked out.
 

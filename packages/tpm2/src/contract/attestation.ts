@@ -4,12 +4,12 @@ import { type EcPublicKey, Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
-import { activateCredential, agreeWithHealthKey } from '../attester.ts';
-import { EMPTY_PASSWORD, Tpm } from '../client.ts';
-import { COMMANDS, type RequestOf } from '../commands.ts';
-import { makeCredential } from '../credential.ts';
-import { TPM_RH } from '../handles.ts';
-import { publicKeyOf } from '../names.ts';
+import { activateCredential, agreeWithHealthKey } from '../keys/attester.ts';
+import { EMPTY_PASSWORD, Tpm } from '../client/client.ts';
+import { COMMANDS, type RequestOf } from '../commands/table.ts';
+import { makeCredential } from '../protection/credential.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { publicKeyOf } from '../structures/names.ts';
 import {
   certify,
   createPrimary,
@@ -18,10 +18,10 @@ import {
   quoteWithPcrs,
   readPcrs,
   readPublic,
-} from '../operations.ts';
-import { TPMS_CREATION_DATA } from '../objects.ts';
-import { pcrDigestOf } from '../pcr-selection.ts';
-import { AK_ECC_P256, AK_RSA_2048, SRK_ECC_P256 } from '../templates.ts';
+} from '../client/operations.ts';
+import { TPMS_CREATION_DATA } from '../structures/objects.ts';
+import { pcrDigestOf } from '../structures/pcr-selection.ts';
+import { AK_ECC_P256, AK_RSA_2048, SRK_ECC_P256 } from '../keys/templates.ts';
 import {
   attestOf,
   type Bench,

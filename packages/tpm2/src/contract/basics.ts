@@ -2,11 +2,11 @@ import { concat, equal, fromHex, toHex, utf8 } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
-import type { TpmsCapabilityData } from '../capabilities.ts';
-import { COMMANDS } from '../commands.ts';
-import { encodeCommand } from '../framing.ts';
-import { TPM_RH } from '../handles.ts';
-import { extendPcr, getRandom, readNv, readPcrs, readPublic, startup, tpmProperties } from '../operations.ts';
+import type { TpmsCapabilityData } from '../structures/capabilities.ts';
+import { COMMANDS } from '../commands/table.ts';
+import { encodeCommand } from '../commands/framing.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { extendPcr, getRandom, readNv, readPcrs, readPublic, startup, tpmProperties } from '../client/operations.ts';
 import { type Bench, DIGEST, PCR, PCR_SELECTION } from './bench.ts';
 
 /** Start, random bytes, PCRs, and whom a refusal blames. */

@@ -2,22 +2,22 @@ import { decode, encode } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { type TpmsAttest, TPMS_ATTEST } from '../attest.ts';
-import { createAttestationKey, createHealthKey } from '../attester.ts';
-import { TPMA_SESSION } from '../attributes.ts';
-import { Tpm } from '../client.ts';
-import { type Command, type CommandName, COMMANDS, type RequestOf, type ResponseOf } from '../commands.ts';
-import { openEndorsementKey } from '../endorsement.ts';
-import { decodeResponse, encodeCommand, type TpmsAuthCommand } from '../framing.ts';
-import { TPM_RH } from '../handles.ts';
-import { publicKeyOf } from '../names.ts';
-import { NO_SENSITIVE } from '../objects.ts';
-import { createPrimary, type LoadedKey } from '../operations.ts';
-import type { PublicArea } from '../public-area.ts';
-import { explainResponseCode } from '../response-code.ts';
-import { TPMT_SIGNATURE, verifySignature } from '../signature.ts';
-import { SRK_ECC_P256 } from '../templates.ts';
-import type { TpmTransport } from '../transport.ts';
+import { type TpmsAttest, TPMS_ATTEST } from '../structures/attest.ts';
+import { createAttestationKey, createHealthKey } from '../keys/attester.ts';
+import { TPMA_SESSION } from '../structures/attributes.ts';
+import { Tpm } from '../client/client.ts';
+import { type Command, type CommandName, COMMANDS, type RequestOf, type ResponseOf } from '../commands/table.ts';
+import { openEndorsementKey } from '../keys/endorsement.ts';
+import { decodeResponse, encodeCommand, type TpmsAuthCommand } from '../commands/framing.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { publicKeyOf } from '../structures/names.ts';
+import { NO_SENSITIVE } from '../structures/objects.ts';
+import { createPrimary, type LoadedKey } from '../client/operations.ts';
+import type { PublicArea } from '../structures/public-area.ts';
+import { explainResponseCode } from '../client/response-code.ts';
+import { TPMT_SIGNATURE, verifySignature } from '../structures/signature.ts';
+import { SRK_ECC_P256 } from '../keys/templates.ts';
+import type { TpmTransport } from '../client/transport.ts';
 
 /** A TPM for the suite: manufactured (RSA-2048 endorsement key and its certificate in NV) and started. */
 export interface TpmUnderTest {

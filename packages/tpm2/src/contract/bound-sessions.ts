@@ -3,8 +3,8 @@ import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
-import type { Entity, SessionOptions } from '../client.ts';
-import { TPM_RH } from '../handles.ts';
+import type { Entity, SessionOptions } from '../client/client.ts';
+import { TPM_RH } from '../structures/handles.ts';
 import {
   policyAuthValue,
   policyDigestOf,
@@ -12,10 +12,10 @@ import {
   policyPassword,
   type PolicyStep,
   satisfyPolicy,
-} from '../policy-steps.ts';
-import { publicArea } from '../public-area.ts';
-import { AK_ECC_P256 } from '../templates.ts';
-import type { SessionUse } from '../session.ts';
+} from '../policy/steps.ts';
+import { publicArea } from '../structures/public-area.ts';
+import { AK_ECC_P256 } from '../keys/templates.ts';
+import type { SessionUse } from '../client/session.ts';
 import { type Bench, DIGEST, FIRMWARE } from './bench.ts';
 
 const AUTH = new Secret(new Uint8Array(20).fill(0xa5));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type CommandName, COMMANDS } from '../commands.ts';
+import { type CommandName, COMMANDS } from '../commands/table.ts';
 import type { Bench } from './bench.ts';
 
 /** What no test of the suite sends: TPM2_Startup is part of `reset`, beneath the transport. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { TpmsContext } from '../objects.ts';
-import { TPM_RH, WELL_KNOWN } from '../handles.ts';
-import { SRK_ECC_P256 } from '../templates.ts';
+import type { TpmsContext } from '../structures/objects.ts';
+import { TPM_RH, WELL_KNOWN } from '../structures/handles.ts';
+import { SRK_ECC_P256 } from '../keys/templates.ts';
 import { eccKey, FIXED } from './areas.ts';
 import { type Bench, SUCCESS } from './bench.ts';
 

@@ -1,12 +1,12 @@
 import { utf8 } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expect, it } from 'vitest';
-import { COMMANDS, type RequestOf } from '../commands.ts';
-import { TPM_RH } from '../handles.ts';
-import { NO_HASHCHECK, NO_SENSITIVE } from '../objects.ts';
-import type { PublicArea } from '../public-area.ts';
-import { PolicyDigest } from '../policy.ts';
-import { AK_ECC_P256, SRK_ECC_P256 } from '../templates.ts';
+import { COMMANDS, type RequestOf } from '../commands/table.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { NO_HASHCHECK, NO_SENSITIVE } from '../structures/objects.ts';
+import type { PublicArea } from '../structures/public-area.ts';
+import { PolicyDigest } from '../policy/digest.ts';
+import { AK_ECC_P256, SRK_ECC_P256 } from '../keys/templates.ts';
 import { altered, eccKey, eccParent, FIXED, MOVABLE, sealedData } from './areas.ts';
 import { authorization, type Bench, DIGEST, NONE, PASSWORD } from './bench.ts';
 

@@ -2,12 +2,12 @@ import { toHex, u64be } from '@sekimori/bytes';
 import { encode, type Infer } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expect, it } from 'vitest';
-import { type NvKind, type TpmaNv, TPMA_NV } from '../attributes.ts';
-import { COMMANDS } from '../commands.ts';
-import { TPM_RH } from '../handles.ts';
-import { TPMS_NV_PUBLIC } from '../objects.ts';
-import { PolicyDigest } from '../policy.ts';
-import { AK_ECC_P256 } from '../templates.ts';
+import { type NvKind, type TpmaNv, TPMA_NV } from '../structures/attributes.ts';
+import { COMMANDS } from '../commands/table.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { TPMS_NV_PUBLIC } from '../structures/objects.ts';
+import { PolicyDigest } from '../policy/digest.ts';
+import { AK_ECC_P256 } from '../keys/templates.ts';
 import { attestOf, authorization, type Bench, DIGEST, expectSignedBy, NONE, PASSWORD, SUCCESS } from './bench.ts';
 
 const INDEX = 0x01500f10;

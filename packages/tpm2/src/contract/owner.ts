@@ -2,10 +2,10 @@ import { toHex } from '@sekimori/bytes';
 import { Secret } from '@sekimori/crypto-core';
 import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
-import { TPM_RH } from '../handles.ts';
-import { readNv } from '../operations.ts';
-import { changeHierarchyAuth, removeNv, writeNvOnce } from '../owner.ts';
-import { AK_ECC_P256, SRK_ECC_P256 } from '../templates.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { readNv } from '../client/operations.ts';
+import { changeHierarchyAuth, removeNv, writeNvOnce } from '../keys/owner.ts';
+import { AK_ECC_P256, SRK_ECC_P256 } from '../keys/templates.ts';
 import { type Bench, DIGEST } from './bench.ts';
 
 const AUTHORITY = new Secret(new Uint8Array(32).fill(0xa7));

@@ -2,11 +2,11 @@ import { concat, u16be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expect, it } from 'vitest';
-import { TPM_ALG } from '../algorithms.ts';
-import { COMMANDS } from '../commands.ts';
-import { TPM_RH } from '../handles.ts';
-import { pcrDigestOf, TPML_PCR_SELECTION } from '../pcr-selection.ts';
-import { PolicyDigest } from '../policy.ts';
+import { TPM_ALG } from '../structures/algorithms.ts';
+import { COMMANDS } from '../commands/table.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { pcrDigestOf, TPML_PCR_SELECTION } from '../structures/pcr-selection.ts';
+import { PolicyDigest } from '../policy/digest.ts';
 import { authorization, type Bench, DIGEST, NONE, PASSWORD, PCR_SELECTION, SUCCESS } from './bench.ts';
 import { extended, policyBench, REF, START } from './policy-bench.ts';
 

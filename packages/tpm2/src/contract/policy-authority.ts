@@ -2,10 +2,10 @@ import { concat, u32be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expect, it } from 'vitest';
-import { COMMANDS, type RequestOf } from '../commands.ts';
-import { TPM_RH } from '../handles.ts';
-import { nameOf } from '../names.ts';
-import { PolicyDigest } from '../policy.ts';
+import { COMMANDS, type RequestOf } from '../commands/table.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { nameOf } from '../structures/names.ts';
+import { PolicyDigest } from '../policy/digest.ts';
 import { type Bench, DIGEST, NONE, PASSWORD, SUCCESS } from './bench.ts';
 import { extended, foreignSigner, policyBench, QUOTE, REF, START } from './policy-bench.ts';
 

@@ -1,10 +1,10 @@
 import { concat, u32be } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expect } from 'vitest';
-import { policySigner } from '../authorized-policy.ts';
-import { type CommandName, COMMANDS, type RequestOf } from '../commands.ts';
-import { TPM_RH } from '../handles.ts';
-import type { TpmtSignature } from '../signature.ts';
+import { policySigner } from '../policy/authorized.ts';
+import { type CommandName, COMMANDS, type RequestOf } from '../commands/table.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import type { TpmtSignature } from '../structures/signature.ts';
 import { altered, eccKey, FIXED } from './areas.ts';
 import { authorization, type Bench, DIGEST, NONE, type RawCall } from './bench.ts';
 

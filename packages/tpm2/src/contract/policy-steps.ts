@@ -4,14 +4,14 @@ import type { EcPublicKey } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
-import { TPM_ALG } from '../algorithms.ts';
-import { TPMA_NV } from '../attributes.ts';
-import { approvalOf, policySigner } from '../authorized-policy.ts';
-import type { Entity } from '../client.ts';
-import { TPM_RH } from '../handles.ts';
-import { TPMS_NV_PUBLIC } from '../objects.ts';
-import { extendPcr, nvEntity, readPcrs } from '../operations.ts';
-import { EK_POLICY_A } from '../policy.ts';
+import { TPM_ALG } from '../structures/algorithms.ts';
+import { TPMA_NV } from '../structures/attributes.ts';
+import { approvalOf, policySigner } from '../policy/authorized.ts';
+import type { Entity } from '../client/client.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { TPMS_NV_PUBLIC } from '../structures/objects.ts';
+import { extendPcr, nvEntity, readPcrs } from '../client/operations.ts';
+import { EK_POLICY_A } from '../policy/digest.ts';
 import {
   policyAuthorize,
   policyAuthorizeNv,
@@ -30,9 +30,9 @@ import {
   policySigned,
   type PolicyStep,
   satisfyPolicy,
-} from '../policy-steps.ts';
-import { publicArea } from '../public-area.ts';
-import type { TpmtSignature } from '../signature.ts';
+} from '../policy/steps.ts';
+import { publicArea } from '../structures/public-area.ts';
+import type { TpmtSignature } from '../structures/signature.ts';
 import { type Bench, DIGEST, PCR, PCR_SELECTION } from './bench.ts';
 
 const NONE = new Uint8Array(0);

@@ -2,8 +2,8 @@ import { toHex } from '@sekimori/bytes';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { expectOk } from '@sekimori/result';
 import { expect, it } from 'vitest';
-import { Tpm } from '../client.ts';
-import { COMMANDS } from '../commands.ts';
+import { Tpm } from '../client/client.ts';
+import { COMMANDS } from '../commands/table.ts';
 import { attestOf, type Bench, commandCode, DIGEST, expectSigned, FIRMWARE } from './bench.ts';
 
 /** HMAC sessions: what they keep secret, and what they notice on the way. */

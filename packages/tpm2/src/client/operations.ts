@@ -2,14 +2,14 @@ import { concat, equal, u16be } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import type { HashName } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { TPM_ALG } from './algorithms.ts';
-import { TPMS_ATTEST } from './attest.ts';
+import { TPM_ALG } from '../structures/algorithms.ts';
+import { TPMS_ATTEST } from '../structures/attest.ts';
 import type { Entity, Tpm, TpmResult } from './client.ts';
-import { TPM_RH } from './handles.ts';
-import { nameOf, qualifiedNameOfPrimary } from './names.ts';
-import { NO_SENSITIVE } from './objects.ts';
-import { type PcrSelection, pcrDigestOf } from './pcr-selection.ts';
-import { type PublicArea, TPM2B_PUBLIC } from './public-area.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { nameOf, qualifiedNameOfPrimary } from '../structures/names.ts';
+import { NO_SENSITIVE } from '../structures/objects.ts';
+import { type PcrSelection, pcrDigestOf } from '../structures/pcr-selection.ts';
+import { type PublicArea, TPM2B_PUBLIC } from '../structures/public-area.ts';
 
 /** TPM2_Startup. A TPM that has been started already (TPM_RC_INITIALIZE) is as good. */
 export async function startup(tpm: Tpm, startupType: 'clear' | 'state' = 'clear'): Promise<TpmResult<void>> {

@@ -2,14 +2,14 @@ import { equal } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { TPMA_OBJECT } from './attributes.ts';
-import { MAX_SYM_DATA, TPM2B_PRIVATE } from './buffers.ts';
-import type { Tpm, TpmFault, TpmResult } from './client.ts';
-import { nameOf } from './names.ts';
-import type { LoadedKey } from './operations.ts';
-import { restartingPolicy } from './policy-restart.ts';
-import { type PublicArea, publicArea, TPM2B_PUBLIC } from './public-area.ts';
-import type { Session } from './session.ts';
+import { TPMA_OBJECT } from '../structures/attributes.ts';
+import { MAX_SYM_DATA, TPM2B_PRIVATE } from '../structures/buffers.ts';
+import type { Tpm, TpmFault, TpmResult } from '../client/client.ts';
+import { nameOf } from '../structures/names.ts';
+import type { LoadedKey } from '../client/operations.ts';
+import { restartingPolicy } from '../policy/restart.ts';
+import { type PublicArea, publicArea, TPM2B_PUBLIC } from '../structures/public-area.ts';
+import type { Session } from '../client/session.ts';
 
 /** Data that one TPM alone can open, under a policy. Both as their TPM2B, sizes included: what TPM2_Load takes. */
 export interface SealedObject {

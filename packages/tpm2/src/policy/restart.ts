@@ -1,7 +1,7 @@
 import type { Fault, Result } from '@sekimori/result';
-import type { Tpm, TpmFault } from './client.ts';
-import type { PublicArea } from './public-area.ts';
-import type { Session } from './session.ts';
+import type { Tpm, TpmFault } from '../client/client.ts';
+import type { PublicArea } from '../structures/public-area.ts';
+import type { Session } from '../client/session.ts';
 
 /** A decryption key whose public area the caller verified: sessions are salted to it. */
 export interface SaltKey {

@@ -1,16 +1,16 @@
 import { concat, u32be } from '@sekimori/bytes';
 import type { Crypto, HashName } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { authorizePolicy } from './authorized-policy.ts';
-import type { Authorization, Entity, HandleArgument, Tpm, TpmResult } from './client.ts';
-import { type CommandName, COMMANDS, type RequestOf } from './commands.ts';
-import { TPM_RH, nameOfHandle } from './handles.ts';
-import { nameOf } from './names.ts';
-import { type PcrSelection, pcrDigestOf } from './pcr-selection.ts';
-import { PolicyDigest } from './policy.ts';
-import type { PublicArea } from './public-area.ts';
-import type { Session } from './session.ts';
-import type { TpmtSignature } from './signature.ts';
+import { authorizePolicy } from './authorized.ts';
+import type { Authorization, Entity, HandleArgument, Tpm, TpmResult } from '../client/client.ts';
+import { type CommandName, COMMANDS, type RequestOf } from '../commands/table.ts';
+import { TPM_RH, nameOfHandle } from '../structures/handles.ts';
+import { nameOf } from '../structures/names.ts';
+import { type PcrSelection, pcrDigestOf } from '../structures/pcr-selection.ts';
+import { PolicyDigest } from './digest.ts';
+import type { PublicArea } from '../structures/public-area.ts';
+import type { Session } from '../client/session.ts';
+import type { TpmtSignature } from '../structures/signature.ts';
 
 // A policy, written down once: its digest is computed from it without a TPM, and a session is led through it. Part 1, 19.7.
 

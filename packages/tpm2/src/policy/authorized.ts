@@ -1,14 +1,14 @@
 import { concat } from '@sekimori/bytes';
 import type { Crypto, EcPublicKey, HashName } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
-import { TPMA_OBJECT } from './attributes.ts';
-import type { Tpm, TpmResult } from './client.ts';
-import { TPM_RH } from './handles.ts';
-import { nameOf, pointOf } from './names.ts';
-import { PolicyDigest } from './policy.ts';
-import { type PublicArea, publicArea } from './public-area.ts';
-import type { Session } from './session.ts';
-import type { TpmtSignature } from './signature.ts';
+import { TPMA_OBJECT } from '../structures/attributes.ts';
+import type { Tpm, TpmResult } from '../client/client.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { nameOf, pointOf } from '../structures/names.ts';
+import { PolicyDigest } from './digest.ts';
+import { type PublicArea, publicArea } from '../structures/public-area.ts';
+import type { Session } from '../client/session.ts';
+import type { TpmtSignature } from '../structures/signature.ts';
 
 // TPM2_PolicyAuthorize: an object whose policy is "whatever this key signed for". Part 3, 23.16; Part 1, 19.7.
 

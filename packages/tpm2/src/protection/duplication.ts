@@ -2,15 +2,15 @@ import { concat } from '@sekimori/bytes';
 import { decode, decodePrefix, encode } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, type Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { TPMA_OBJECT } from './attributes.ts';
-import { MAX_SYM_DATA, TPM2B_DIGEST } from './buffers.ts';
-import type { RequestOf } from './commands.ts';
+import { TPMA_OBJECT } from '../structures/attributes.ts';
+import { MAX_SYM_DATA, TPM2B_DIGEST } from '../structures/buffers.ts';
+import type { RequestOf } from '../commands/table.ts';
 import { unwrapInner, wrapInner } from './inner-wrapping.ts';
 import { belongTogether } from './binding.ts';
-import { nameOf } from './names.ts';
-import { TPM2B_SENSITIVE, type TpmtSensitive } from './objects.ts';
+import { nameOf } from '../structures/names.ts';
+import { TPM2B_SENSITIVE, type TpmtSensitive } from '../structures/objects.ts';
 import { outerProtection, storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
-import { type PublicArea, publicArea } from './public-area.ts';
+import { type PublicArea, publicArea } from '../structures/public-area.ts';
 import { recoverSeed, type SeedKey, shareSeed } from './seed.ts';
 
 // Objects on their way to another parent, made and opened without a TPM. Part 1, 23; Part 3, 13.

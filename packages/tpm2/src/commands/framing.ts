@@ -12,9 +12,9 @@ import {
   u32,
 } from '@sekimori/codec';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { TPMA_SESSION } from './attributes.ts';
-import { TPM2B_AUTH, TPM2B_NONCE } from './buffers.ts';
-import { type Command, type CommandName, COMMANDS, commandName } from './commands.ts';
+import { TPMA_SESSION } from '../structures/attributes.ts';
+import { TPM2B_AUTH, TPM2B_NONCE } from '../structures/buffers.ts';
+import { type Command, type CommandName, COMMANDS, commandName } from './table.ts';
 
 /** The largest command or response by convention: TPM_PT_MAX_COMMAND_SIZE and _RESPONSE_SIZE of usual TPMs. */
 export const MAX_FRAME = 4096;

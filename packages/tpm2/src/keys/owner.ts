@@ -2,14 +2,14 @@ import { concat, equal, u16be } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import type { Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok } from '@sekimori/result';
-import { TPM_ALG } from './algorithms.ts';
-import { TPMA_NV } from './attributes.ts';
-import type { Tpm, TpmResult } from './client.ts';
-import { TPM_RH } from './handles.ts';
-import { TPMS_NV_PUBLIC } from './objects.ts';
-import { nvEntity } from './operations.ts';
-import type { SaltKey } from './policy-restart.ts';
-import type { SessionUse } from './session.ts';
+import { TPM_ALG } from '../structures/algorithms.ts';
+import { TPMA_NV } from '../structures/attributes.ts';
+import type { Tpm, TpmResult } from '../client/client.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { TPMS_NV_PUBLIC } from '../structures/objects.ts';
+import { nvEntity } from '../client/operations.ts';
+import type { SaltKey } from '../policy/restart.ts';
+import type { SessionUse } from '../client/session.ts';
 
 /** The owner of a TPM: its authorization, never sent, and a key of the TPM that sessions are salted to. */
 export interface TpmOwner {

@@ -1,7 +1,7 @@
 import { decode, encode } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, Secret } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { TPMA_SESSION } from './attributes.ts';
+import { TPMA_SESSION } from '../structures/attributes.ts';
 import {
   type Command,
   type CommandName,
@@ -10,12 +10,12 @@ import {
   type HandlesOf,
   type RequestOf,
   type ResponseOf,
-} from './commands.ts';
-import { decodeResponse, encodeCommand, type ResponseFrame, type TpmsAuthCommand } from './framing.ts';
-import { nameOfHandle, TPM_RH } from './handles.ts';
-import type { PublicArea } from './public-area.ts';
+} from '../commands/table.ts';
+import { decodeResponse, encodeCommand, type ResponseFrame, type TpmsAuthCommand } from '../commands/framing.ts';
+import { nameOfHandle, TPM_RH } from '../structures/handles.ts';
+import type { PublicArea } from '../structures/public-area.ts';
 import { explainResponseCode, type ResponseCode } from './response-code.ts';
-import { shareSeed } from './seed.ts';
+import { shareSeed } from '../protection/seed.ts';
 import { type ParameterEncryption, Session, type SessionUse, symmetricOf } from './session.ts';
 import type { TpmTransport } from './transport.ts';
 

@@ -1,9 +1,9 @@
 import { concat, equalConstantTime } from '@sekimori/bytes';
 import { decodePrefix, encode } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, type Secret } from '@sekimori/crypto-core';
-import { TPM2B_DIGEST } from './buffers.ts';
+import { TPM2B_DIGEST } from '../structures/buffers.ts';
 import { kdfa } from './kdf.ts';
-import type { PublicArea, TpmtPublic } from './public-area.ts';
+import type { PublicArea, TpmtPublic } from '../structures/public-area.ts';
 
 const NONE = new Uint8Array(0);
 const ZERO_IV = new Uint8Array(16);

@@ -2,10 +2,10 @@ import { utf8 } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, type PrivateKey, type PublicKey, Secret } from '@sekimori/crypto-core';
 import { type Fault, ok, type Result } from '@sekimori/result';
-import { TPMS_ECC_POINT } from './buffers.ts';
+import { TPMS_ECC_POINT } from '../structures/buffers.ts';
 import { kdfe } from './kdf.ts';
-import { pointOf, publicKeyOf } from './names.ts';
-import type { PublicArea } from './public-area.ts';
+import { pointOf, publicKeyOf } from '../structures/names.ts';
+import type { PublicArea } from '../structures/public-area.ts';
 
 /** What a seed is for: credentials, salts of sessions, objects on their way to another parent. Part 1, 11.4.10.2, table 8. */
 export type SeedLabel = 'IDENTITY' | 'SECRET' | 'DUPLICATE';

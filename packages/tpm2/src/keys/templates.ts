@@ -1,10 +1,10 @@
 import { concat, fromHex, u16be, u32be, utf8 } from '@sekimori/bytes';
 import type { CurveName, HashName } from '@sekimori/crypto-core';
-import { TPMA_OBJECT } from './attributes.ts';
-import { EK_PLACES, type EkName, type EndorsementPlace } from './handles.ts';
-import { EK_POLICY_A, EK_POLICY_B } from './policy.ts';
-import { type PublicArea, publicArea, type TpmtPublic } from './public-area.ts';
-import type { TpmtEccScheme, TpmtRsaScheme } from './schemes.ts';
+import { TPMA_OBJECT } from '../structures/attributes.ts';
+import { EK_PLACES, type EkName, type EndorsementPlace } from '../structures/handles.ts';
+import { EK_POLICY_A, EK_POLICY_B } from '../policy/digest.ts';
+import { type PublicArea, publicArea, type TpmtPublic } from '../structures/public-area.ts';
+import type { TpmtEccScheme, TpmtRsaScheme } from '../structures/schemes.ts';
 
 const NONE = new Uint8Array(0);
 

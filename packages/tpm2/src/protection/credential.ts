@@ -1,10 +1,10 @@
 import { decode, encode } from '@sekimori/codec';
 import { type Crypto, hashLength, Secret } from '@sekimori/crypto-core';
 import { expectOk, type Fault, fail, ok, type Result } from '@sekimori/result';
-import { TPM2B_DIGEST, TPM2B_ENCRYPTED_SECRET } from './buffers.ts';
-import { TPM2B_ID_OBJECT, TPMS_ID_OBJECT } from './objects.ts';
+import { TPM2B_DIGEST, TPM2B_ENCRYPTED_SECRET } from '../structures/buffers.ts';
+import { TPM2B_ID_OBJECT, TPMS_ID_OBJECT } from '../structures/objects.ts';
 import { outerProtection, storageKeyBits, unwrapOuter, wrapOuter } from './outer-wrapping.ts';
-import type { PublicArea } from './public-area.ts';
+import type { PublicArea } from '../structures/public-area.ts';
 import { recoverSeed, type SeedKey, shareSeed } from './seed.ts';
 
 /** `invalid-key`: the public key is not sound. `not-a-storage-key`: no restricted decryption key with AES-CFB. */

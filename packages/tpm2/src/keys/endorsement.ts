@@ -3,14 +3,14 @@ import { encode } from '@sekimori/codec';
 import { sameKey } from '@sekimori/crypto-core';
 import { parseCertificate } from '@sekimori/pki';
 import { type Fault, fail, ok } from '@sekimori/result';
-import { TPMA_NV } from './attributes.ts';
-import type { Tpm, TpmFault, TpmResult } from './client.ts';
+import { TPMA_NV } from '../structures/attributes.ts';
+import type { Tpm, TpmFault, TpmResult } from '../client/client.ts';
 import { readCertificate, readTemplate, withOtherUnique } from './endorsement-nv.ts';
-import { TPM_RH } from './handles.ts';
-import { publicKeyOf } from './names.ts';
-import { TPMS_NV_PUBLIC } from './objects.ts';
-import { createPrimary, type LoadedKey, readPublic } from './operations.ts';
-import type { PublicArea } from './public-area.ts';
+import { TPM_RH } from '../structures/handles.ts';
+import { publicKeyOf } from '../structures/names.ts';
+import { TPMS_NV_PUBLIC } from '../structures/objects.ts';
+import { createPrimary, type LoadedKey, readPublic } from '../client/operations.ts';
+import type { PublicArea } from '../structures/public-area.ts';
 import { EK_TEMPLATES, type EkTemplate, type EkTemplateName } from './templates.ts';
 
 /** The keys that swtpm has, by what they are: L-1 and H-3 of the profile. */

@@ -1,7 +1,7 @@
 import { concat, stripTrailingZeros } from '@sekimori/bytes';
 import { type Crypto, type HashName, hashLength, type KeyMaterial, Secret } from '@sekimori/crypto-core';
-import { kdfa } from './kdf.ts';
-import type { TpmtSymDef } from './schemes.ts';
+import { kdfa } from '../protection/kdf.ts';
+import type { TpmtSymDef } from '../structures/schemes.ts';
 
 const IV_BITS = 128;
 const NONE = new Uint8Array(0);

@@ -1,8 +1,8 @@
 import { concat, equalConstantTime, leftPad, toHex } from '@sekimori/bytes';
 import { type Crypto, curveWidth, ecPkcs8, Secret } from '@sekimori/crypto-core';
-import { publicKeyOf } from './names.ts';
-import type { TpmtSensitive } from './objects.ts';
-import type { PublicArea } from './public-area.ts';
+import { publicKeyOf } from '../structures/names.ts';
+import type { TpmtSensitive } from '../structures/objects.ts';
+import type { PublicArea } from '../structures/public-area.ts';
 
 /**
  * Whether the two halves of an object belong together, as a TPM checks it when it loads one (else TPM_RC_BINDING). Part 1, 27.3 and

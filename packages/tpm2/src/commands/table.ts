@@ -1,11 +1,11 @@
 import type { Infer } from '@sekimori/codec';
-import { ATTESTATION } from './commands/attestation.ts';
-import { NV } from './commands/nv.ts';
-import { OBJECTS } from './commands/objects.ts';
-import { POLICY } from './commands/policy.ts';
-import { SYSTEM } from './commands/system.ts';
+import { ATTESTATION } from './attestation.ts';
+import { NV } from './nv.ts';
+import { OBJECTS } from './objects.ts';
+import { POLICY } from './policy.ts';
+import { SYSTEM } from './system.ts';
 
-export type { Command } from './commands/layout.ts';
+export type { Command } from './layout.ts';
 
 /** Every command, named as in Part 3 without the prefix TPM2_. */
 export const COMMANDS = { ...SYSTEM, ...OBJECTS, ...ATTESTATION, ...POLICY, ...NV } as const;

@@ -1,10 +1,10 @@
 import { concat, fromHex, u16be, u32be } from '@sekimori/bytes';
 import { encode, type Infer } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength } from '@sekimori/crypto-core';
-import { TPMI_YES_NO } from './attest.ts';
-import { COMMANDS } from './commands.ts';
-import { TPM_EO } from './commands/policy.ts';
-import { type PcrSelection, TPML_PCR_SELECTION } from './pcr-selection.ts';
+import { TPMI_YES_NO } from '../structures/attest.ts';
+import { COMMANDS } from '../commands/table.ts';
+import { TPM_EO } from '../commands/policy.ts';
+import { type PcrSelection, TPML_PCR_SELECTION } from '../structures/pcr-selection.ts';
 
 const NONE = new Uint8Array(0);
 

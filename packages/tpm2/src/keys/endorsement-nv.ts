@@ -2,11 +2,11 @@ import { decode, raw } from '@sekimori/codec';
 import { curveWidth } from '@sekimori/crypto-core';
 import { certificateFromNv, parseCertificate } from '@sekimori/pki';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import type { Tpm, TpmFault, TpmResult } from './client.ts';
+import type { Tpm, TpmFault, TpmResult } from '../client/client.ts';
 import { certificatesOfChain } from './endorsement-chain.ts';
-import { EK_PLACES, type EkName, type EndorsementPlace } from './handles.ts';
-import { listHandles, readNv } from './operations.ts';
-import { type PublicArea, publicArea, TPMT_PUBLIC } from './public-area.ts';
+import { EK_PLACES, type EkName, type EndorsementPlace } from '../structures/handles.ts';
+import { listHandles, readNv } from '../client/operations.ts';
+import { type PublicArea, publicArea, TPMT_PUBLIC } from '../structures/public-area.ts';
 
 /** A certificate as NV holds it. Its chain has not been looked at. */
 export interface StoredCertificate {

@@ -2,7 +2,7 @@ import { concat, equalConstantTime } from '@sekimori/bytes';
 import { decodePrefix, encode } from '@sekimori/codec';
 import type { Crypto, HashName } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { TPM2B_DIGEST } from './buffers.ts';
+import { TPM2B_DIGEST } from '../structures/buffers.ts';
 
 const ZERO_IV = new Uint8Array(16);
 

@@ -1,9 +1,9 @@
 import { concat, equal, equalConstantTime, stripTrailingZeros, u32be } from '@sekimori/bytes';
 import { encode, type Infer } from '@sekimori/codec';
 import { type Crypto, type HashName, hashLength, Secret } from '@sekimori/crypto-core';
-import { TPMA_SESSION } from './attributes.ts';
-import type { TpmsAuthCommand, TpmsAuthResponse } from './framing.ts';
-import type { TpmtSymDef } from './schemes.ts';
+import { TPMA_SESSION } from '../structures/attributes.ts';
+import type { TpmsAuthCommand, TpmsAuthResponse } from '../commands/framing.ts';
+import type { TpmtSymDef } from '../structures/schemes.ts';
 import { cipherParameter, sessionKey } from './session-crypto.ts';
 
 type Attributes = Infer<typeof TPMA_SESSION>;
