@@ -20,6 +20,8 @@ async function pages<K extends Kind, Item>(
       return fail('tpm-malformed-response', 'another capability than asked for');
     const page = itemsOf(capabilityData as Data<K>);
     items.push(...page);
+    if (items.length > MOST_ITEMS)
+      return fail('tpm-malformed-response', `TPM2_GetCapability gave more than ${MOST_ITEMS} of ${capability}`);
     const last = page.at(-1);
     if (!moreData || last === undefined) return ok(items);
     const next = numberOf(last) + 1;
@@ -28,6 +30,8 @@ async function pages<K extends Kind, Item>(
   }
 }
 const PAGE = 64;
+/** Of one capability; no TPM has nearly as many. Without an end, a page of one item each takes 2^32 commands. */
+const MOST_ITEMS = 4096;
 
 /** TPM_PT and their values, all from `from` on. Part 2, 6.13. */
 export async function propertiesOf(tpm: Tpm, from: number): Promise<TpmResult<ReadonlyMap<number, number>>> {
