@@ -12,6 +12,7 @@ import {
   createPrimary,
   EK_RSA_2048,
   encodeCommand,
+  encodeResponse,
   nameOf,
   seal,
   SRK_ECC_P256,
@@ -145,6 +146,8 @@ describe('a structure', () => {
   }, 120_000);
 });
 
+const PUBLIC_P256 = toHex(encode(TPM2B_PUBLIC, AK_ECC_P256));
+
 describe('commands and responses', () => {
   it('show handles, sessions and parameters by name', () => {
     const { type, tree, fault } = decodeStructure(
@@ -197,6 +200,49 @@ describe('commands and responses', () => {
       });
     expect(decodeStructure(clear(utf8('swordfish'))).secret).toBe(true);
     expect(decodeStructure(clear(new Uint8Array(0))).secret).toBe(false);
+  });
+  it.each([
+    ['Unseal', '0004deadbeef', '0000'],
+    ['ActivateCredential', '0004deadbeef', '0000'],
+    ['RSA_Decrypt', '0004deadbeef', '0000'],
+    ['ECDH_ZGen', '0008 0002aaaa 0002bbbb', undefined],
+    ['Duplicate', '000411223344 0000 0000', '0000 0004deadbeef 0000'],
+    ['GetRandom', undefined, '0004deadbeef'],
+    ['RSA_Encrypt', undefined, '0004deadbeef'],
+    ['GetTestResult', undefined, '0004deadbeef 00000000'],
+  ] as const)('that answer %s are marked where a secret stands in them', (responseTo, secret, other) => {
+    const clear = (parameters: string) =>
+      encodeResponse(responseTo, { responseCode: 0, authorizations: [], parameters: hex(parameters) });
+    const shownBy = (parameters: string) => {
+      const read = decodeStructure(clear(parameters), { responseTo });
+      expect(read).not.toHaveProperty('fault');
+      return read.secret;
+    };
+    if (secret !== undefined) expect(shownBy(secret)).toBe(true);
+    if (other !== undefined) expect(shownBy(other)).toBe(false);
+    const authorizations = [
+      { nonce: new Uint8Array(16), sessionAttributes: TPMA_SESSION.of('encrypt'), hmac: new Uint8Array(32) },
+    ];
+    const parameters = hex(secret ?? other);
+    const closed = encodeResponse(responseTo, { responseCode: 0, authorizations, parameters });
+    expect(decodeStructure(closed, { responseTo }).secret).toBe(false);
+  });
+  it.each([
+    ['MakeCredential', [1], '0004deadbeef 0000', '0000 0000'],
+    ['RSA_Encrypt', [1], '0004deadbeef 0010 0000', '0000 0010 0000'],
+    ['Duplicate', [1, 2], '0004deadbeef 0010', '0000 0010'],
+    ['Import', [1], '0004deadbeef 0000 0000 0000 0010', undefined],
+    [
+      'LoadExternal',
+      [],
+      `0018 0023 0000 0000 0010 ${'11'.repeat(16)} ${PUBLIC_P256} 40000007`,
+      `0000 ${PUBLIC_P256} 40000007`,
+    ],
+  ] as const)('of %s are marked where a secret stands in them', (name, handles, secret, other) => {
+    const shownBy = (parameters: string) =>
+      decodeStructure(encodeCommand({ name, handles, authorizations: [], parameters: hex(parameters) })).secret;
+    expect(shownBy(secret)).toBe(true);
+    if (other !== undefined) expect(shownBy(other)).toBe(false);
   });
   it('of a real conversation are read one and all; what a session encrypts stays closed', async () => {
     const { transport } = createSoftwareTpm({ crypto });

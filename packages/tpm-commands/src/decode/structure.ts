@@ -171,17 +171,31 @@ function shown(
   };
 }
 
-/** Commands carry passwords, and what is to be sealed, in clear where no session encrypts them; answers too. */
-function holdsSecret({ name, key, value, parts }: Dissected): boolean {
+/** Commands carry passwords, keys, and what is to be sealed, in clear where no session encrypts them; answers too. */
+function holdsSecret({ name, key, length, value, parts }: Dissected): boolean {
   const isSecret = STRUCTURE_TYPES.get(name)?.secret === true && key !== 'hmac';
   if (isSecret && value instanceof Uint8Array && value.length > 0) return true;
+  if (SECRET_PARAMETERS.has(key) && name !== 'encrypted TPM2B' && length > EMPTY) return true;
   const isPassword =
     name === 'TPMS_AUTH_COMMAND' &&
     parts.some((part) => part.key === 'sessionHandle' && part.value === PASSWORD_SESSION) &&
     parts.some((part) => part.key === 'hmac' && part.length > 2);
-  return isPassword || (key === 'outData' && name !== 'encrypted TPM2B') || parts.some(holdsSecret);
+  const isSensitive = name === 'TPMT_SENSITIVE' && length > EMPTY;
+  return isPassword || isSensitive || parts.some(holdsSecret);
 }
 const PASSWORD_SESSION = 0x40000009;
+/** Bytes of a TPM2B with nothing in it. */
+const EMPTY = 2;
+/** Secrets in types that hold other things elsewhere: Part 3, 12.5 and 12.6, 13.1 and 13.3, 14.2 to 14.5. */
+const SECRET_PARAMETERS: ReadonlySet<unknown> = new Set([
+  'certInfo', // ActivateCredential
+  'credential', // MakeCredential
+  'encryptionKeyIn', // Duplicate
+  'encryptionKeyOut',
+  'encryptionKey', // Import
+  'message', // RSA_Encrypt, and RSA_Decrypt's answer
+  'outPoint', // ECDH_ZGen
+]);
 
 function nodeOf(bytes: Uint8Array, node: Dissected, whole: boolean): StructureNode {
   const { name: type, key, offset, length, parts } = node;
