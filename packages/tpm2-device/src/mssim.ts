@@ -15,8 +15,8 @@ export type MssimSignal = keyof typeof SIGNALS;
 
 /**
  * A TPM behind the ports of the reference simulator ("mssim"), usually 2321 for commands and 2322 for the platform. It must have its
- * power (`signalMssim` with `powerOn`, then `nvOn`). Without `platform` nothing can be cancelled. Each signal connects anew, since the simulator serves
- * one connection a port.
+ * power (`signalMssim` with `powerOn`, then `nvOn`). Without `platform` nothing can be cancelled; with it, a cancellation that somebody left is lowered
+ * first, and this rejects where that cannot be done. Each signal connects anew, since the simulator serves one connection a port.
  */
 export async function openMssim(
   address: { readonly commands: SocketAddress; readonly platform?: SocketAddress },
@@ -30,7 +30,14 @@ export async function openMssim(
   };
   const extras = { farewell: u32be(SESSION_END), ...(cancellation && { cancellation }) };
   const framing = mssimFraming(options.locality ?? 0);
-  return serialTransport(streamExchange(await connected(commands), framing, extras), options);
+  const connection = streamExchange(await connected(commands), framing, extras);
+  try {
+    await cancellation?.lower();
+  } catch (error) {
+    await connection.close(error as Error);
+    throw error;
+  }
+  return serialTransport(connection, options);
 }
 
 /** One signal to the platform port of a simulator. Rejects when it is not answered by 0 within ten seconds. */

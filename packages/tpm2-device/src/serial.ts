@@ -20,9 +20,12 @@ export interface Exchange {
 
 /** Asks the TPM to leave off. The answer comes all the same: TPM_RC_CANCELED, or what it would have been. Part 1, 9.3. */
 export interface Cancellation {
-  raise(): Promise<void>;
-  /** Before the next command, which the cancellation is not for. */
-  lower(): Promise<void>;
+  readonly raise: () => Promise<void>;
+  /**
+   * Before the next command, which the cancellation is not for, also when there is none here: the TPM outlives the connection. Absent
+   * where the TPM forgets it by itself.
+   */
+  readonly lower?: () => Promise<void>;
 }
 
 /** Queues commands, limits their size and time, and ends the connection when an answer does not come. */
@@ -92,11 +95,14 @@ class SerialTransport implements TpmTransport {
       if (raised) {
         // Whenever the TPM hears of it: before the next command it has heard of it.
         await Promise.race([raised, broken]);
-        await Promise.race([cancellation?.lower(), broken]);
+        await Promise.race([cancellation?.lower?.(), broken]);
       }
       return answer;
     } catch (error) {
+      signal?.removeEventListener('abort', cancel);
       await this.#end(error as Error);
+      // Once the raising has come or failed; that it cannot be lowered adds nothing to why the command failed.
+      if (cancellation?.lower) await raised?.then(cancellation.lower, cancellation.lower).catch(() => {});
       throw error;
     } finally {
       signal?.removeEventListener('abort', cancel);

@@ -29,11 +29,8 @@ export async function openSwtpm(
   // It is swtpm's, not the connection's: also 0 must be set, after somebody who set another.
   if (features.has('locality')) await setSwtpmLocality(control, locality);
   else if (locality !== 0) throw new Error('this swtpm has no localities');
-  const cancellation = {
-    raise: () => cancelSwtpmCommand(control, timeoutMillis),
-    // The TPM itself forgets a cancellation with the next command.
-    lower: async () => {},
-  };
+  // Not lowered: the TPM itself forgets a cancellation with the next command.
+  const cancellation = { raise: () => cancelSwtpmCommand(control, timeoutMillis) };
   const extras = features.has('cancellation') ? { cancellation } : {};
   return serialTransport(streamExchange(await connected(data), BARE, extras), options);
 }

@@ -8,10 +8,14 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { deviceError, deviceExchange } from '../src/linux.ts';
 import { openLinuxTpm, openMssim, openSwtpm, openTpmSocket, signalMssim, TpmDeviceError } from '../src/index.ts';
 import { serialTransport } from '../src/serial.ts';
-import { controlPeer } from './peers.ts';
+import { controlPeer, mssimPeer, streamPeer } from './peers.ts';
 
 const COMMAND = fromHex('80010000000c000001440000')!;
 const ANSWER = fromHex('80010000000a00000000')!;
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
 
 async function aFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-'));
@@ -153,6 +157,68 @@ describe("a simulator's response", () => {
     onTestFinished(close);
     await signalMssim(address, 'powerOn');
     await expect(signalMssim(address, 'nvOn')).rejects.toThrow('the signal nvOn');
+  });
+});
+
+describe("a simulator's cancellation", () => {
+  /** What comes to its ports; `refused` is the signal that the platform port does not take. */
+  const simulator = async (refused?: number) => {
+    const folder = await aFolder();
+    const commands = await streamPeer(join(folder, 'data'), mssimPeer(0));
+    const { seen } = commands.inbox;
+    const platform = await controlPeer(join(folder, 'platform'), (request) => {
+      const signal = request[3]!;
+      if (signal !== 20) seen.push(SIGNALS[signal] ?? `signal ${signal}`);
+      return signal === 20 ? undefined : Uint8Array.of(0, 0, 0, signal === refused ? 1 : 0);
+    });
+    onTestFinished(commands.close);
+    onTestFinished(platform.close);
+    return { ...commands, address: { commands: commands.address, platform: platform.address } };
+  };
+  const SIGNALS: Readonly<Record<number, string>> = { 9: 'cancelOn', 10: 'cancelOff' };
+  const CANCEL_ON = 9;
+  const CANCEL_OFF = 10;
+
+  it('is lowered when a transport opens, whoever left it', async () => {
+    const { address, inbox } = await simulator();
+    const transport = await openMssim(address);
+    expect(inbox.seen).toEqual(['cancelOff']);
+    await transport.close();
+    const alone = await openMssim({ commands: address.commands });
+    expect(inbox.seen).toEqual(['cancelOff']);
+    await alone.close();
+  });
+  it('that cannot be lowered lets no transport open', async () => {
+    const { address } = await simulator(CANCEL_OFF);
+    await expect(openMssim(address)).rejects.toThrow('the signal cancelOff');
+  });
+  it.each([
+    ['the command is not answered in time', undefined, 'did not answer within'],
+    ['the simulator hangs up', 'hang up', 'closed the connection'],
+    ['it was refused', CANCEL_ON, 'the signal cancelOn'],
+  ] as const)('is lowered also where %s', async (_, how, message) => {
+    const { address, inbox, peer } = await simulator(typeof how === 'number' ? how : undefined);
+    const transport = await openMssim(address, { timeoutMillis: how === undefined ? 200 : 60_000 });
+    const controller = new AbortController();
+    const answered = transport.transmit(COMMAND, { signal: controller.signal });
+    const refusal = answered.catch((error: Error) => error.message);
+    await peer.command();
+    controller.abort();
+    if (how === 'hang up') {
+      await until(() => inbox.seen.includes('cancelOn'));
+      peer.stream!.hangUp();
+    }
+    expect(await refusal).toContain(message);
+    expect(inbox.seen).toEqual(['cancelOff', toHex(COMMAND), 'cancelOn', 'cancelOff']);
+  });
+  it('that was not raised is not lowered at the end', async () => {
+    const { address, inbox, peer } = await simulator();
+    const transport = await openMssim(address);
+    const refusal = transport.transmit(COMMAND).catch((error: Error) => error.message);
+    await peer.command();
+    await transport.close();
+    expect(await refusal).toContain('closed');
+    expect(inbox.seen).toEqual(['cancelOff', toHex(COMMAND)]);
   });
 });
 

@@ -51,8 +51,10 @@ for (const listen of ['unix', 'tcp'] as const) {
       const address = channel.canCancel
         ? { commands: commands.address, platform: platform.address }
         : { commands: commands.address };
+      const transport = await openMssim(address, { ...options, locality });
+      commands.inbox.seen.splice(0); // what opening says is no command's
       return {
-        transport: await openMssim(address, { ...options, locality }),
+        transport,
         peer: { ...commands.peer, cancellation },
         close: () => remove(commands.close, platform.close),
       };
