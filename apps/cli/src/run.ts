@@ -16,18 +16,23 @@ export async function settle({ io, json }: Context, answer: () => Answer): Promi
   } catch (error) {
     return await fault(faultOf(error), { json, write: io.write });
   }
-  const text = json ? JSON.stringify(outcome.json, null, 2) : outcome.text;
+  const text = json ? await asJson(outcome.json) : outcome.text;
   if (text !== '') io.write(`${text}\n`);
   if (!json) for (const note of outcome.notes ?? []) io.tell(`${note}\n`);
   return outcome.bad ? STATUS.failed : STATUS.ok;
+}
+
+async function asJson(document: unknown): Promise<string> {
+  const { terminalJson } = await import('@sekimori/service-kit/program');
+  return terminalJson(document, 2);
 }
 
 async function fault(
   { code, detail, hint, traceId, usage }: CommandFault,
   { json, write }: { readonly json: boolean; readonly write: (text: string) => void },
 ): Promise<number> {
-  if (json) write(`${JSON.stringify({ fault: { code, detail, hint, traceId } }, null, 2)}\n`);
   const { complain } = await import('@sekimori/service-kit/program');
+  if (json) write(`${await asJson({ fault: { code, detail, hint, traceId } })}\n`);
   complain(PROGRAM, traceId === undefined ? detail : `${detail} (trace ${traceId})`, hint);
   return usage ? STATUS.usage : STATUS.failed;
 }

@@ -38,6 +38,8 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup'))('sekimori tpm, with a s
   });
 });
 
+const STEERING = '\u009b31m\u202e\u2028';
+
 describe('sekimori tpm', () => {
   it('decodes bytes, and ends with 1 when they are malformed', async () => {
     const sound = await sekimori(['tpm', 'decode', '80010000000c000001440000']);
@@ -67,6 +69,12 @@ describe('sekimori tpm', () => {
     expect(stderr).toMatch(/^sekimori: error: cannot use the TPM at \/dev\/no-such-tpm: .+\nsekimori: hint: .+\n$/);
     expect((await sekimoriJson(['tpm', 'pcrs', '--device', '/dev/no-such-tpm']))[1].fault.code).toBe('tpm-outage');
     expect((await sekimori(['tpm', 'pcrs', '99', '--device', '/dev/no-such-tpm'])).status).toBe(2);
+  });
+  it('prints JSON that steers no terminal', async () => {
+    const { status, stdout } = await sekimori(['tpm', 'explain-rc', STEERING, '--json']);
+    expect(status).toBe(2);
+    expect(stdout).toContain(String.raw`\u009b31m\u202e\u2028`);
+    expect(JSON.parse(stdout)).toMatchObject({ fault: { detail: `no response code: '${STEERING}'` } });
   });
   it('reads standard input as a process of its own', async () => {
     const { ended } = spawnProgram(

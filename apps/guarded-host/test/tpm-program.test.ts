@@ -61,6 +61,13 @@ describe('sekimori-host tpm', () => {
       for (const { flags } of options) expect(stdout).toContain(flags);
     }
   });
+  it('prints JSON that steers no terminal', async () => {
+    const steering = '\u009b31m\u202e\u2028';
+    const refused = await sekimoriHost(['tpm', 'explain-rc', steering, '--json']);
+    expect(refused.status).toBe(2);
+    expect(refused.stdout).toContain(String.raw`\u009b31m\u202e\u2028`);
+    expect(jsonOf(refused)).toMatchObject({ fault: { detail: `no response code: '${steering}'` } });
+  });
   it('decodes and explains without a configuration, whatever stands there', async () => {
     const folder = await aFolder();
     const broken = join(folder, 'host.json');

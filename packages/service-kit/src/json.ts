@@ -21,6 +21,22 @@ export function readJson(bytes: Uint8Array): Result<unknown, Fault<'malformed-js
   }
 }
 
+/**
+ * A document for stdout, which may be a terminal: what could steer one, or turn its text round, is escaped. It parses to the same
+ * as what JSON.stringify writes. `indent` is in spaces.
+ */
+export function terminalJson(document: unknown, indent = 0): string {
+  // JSON.stringify escapes U+0000 to U+001F and lone surrogates alone. The line feeds that are left are its own.
+  return JSON.stringify(document, null, indent).replaceAll(/(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu, escaped);
+}
+
+function escaped(character: string): string {
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+}
+
 const [QUOTE, COMMA, COLON, BACKSLASH] = [0x22, 0x2c, 0x3a, 0x5c] as const;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d] as const;
 

@@ -3,7 +3,35 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import readAnyJson from '../fuzz/read-json.ts';
 import { adminTokens, createAdminToken, createLogger, every, readJson, systemClock } from '../src/index.ts';
+import { terminalJson } from '../src/program.ts';
 import { networkOf, rateLimiter } from '../src/rate-limit.ts';
+
+describe('terminalJson', () => {
+  const steering = [
+    '\u0000\u001b[2J',
+    '\u007f\u0085\u009b31m',
+    '\u00ad\u200b\u202e\u2066\ufeff',
+    '\u2028\u2029',
+    '\ue000\ud800',
+  ];
+  const document = {
+    [steering.join('')]: [...steering, '\u{e0001}\u{10ffff}', '\\u202e\n"', '\\\u202e'],
+    plain: 'ü 鍵 😀',
+    n: [1, null],
+  };
+  it.each([0, 2])('leaves nothing that steers a terminal, and parses to the same, with indent %i', (indent) => {
+    const written = terminalJson(document, indent);
+    expect(written.replaceAll('\n', '')).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+    expect(JSON.parse(written)).toEqual(document);
+    expect(written).toContain('ü 鍵 😀');
+    expect(written).toContain(String.raw`\udb40\udc01`);
+  });
+  it('is what JSON.stringify writes, where nothing steers', () => {
+    const plain = { a: ['x "y"', { b: 1 }], c: [] };
+    expect(terminalJson(plain)).toBe(JSON.stringify(plain));
+    expect(terminalJson(plain, 2)).toBe(JSON.stringify(plain, null, 2));
+  });
+});
 
 describe('readJson', () => {
   const text = String.raw`{"a": [1, -2.5e3, true, false, null, "q\"\\", {"b":{}}], "a\u0062": "}{\\\"", "":0}`;

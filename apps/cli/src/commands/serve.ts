@@ -1,5 +1,6 @@
 import { ok, type Result } from '@sekimori/result';
 import { createLogger, EXIT, runService, type StartFault, systemClock } from '@sekimori/service-kit';
+import { terminalJson } from '@sekimori/service-kit/program';
 import type { Context } from '../outcome.ts';
 import { fields } from '../output/text.ts';
 import { PROGRAM, STATUS } from '../run.ts';
@@ -36,7 +37,7 @@ export async function serve({ data, io, json }: Context, options: ServeArguments
         ['Key protection', keyProtectionUrl],
         ['CA', caFile],
       ]);
-      io.write(`${json ? JSON.stringify({ attestationUrl, keyProtectionUrl, caFile }) : text}\n`);
+      io.write(`${json ? terminalJson({ attestationUrl, keyProtectionUrl, caFile }) : text}\n`);
       if (!json) io.tell(`Ctrl-C stops it. In another terminal: sekimori status --data ${data}\n`);
       return ok(undefined);
     },

@@ -1,5 +1,5 @@
 import { FAULTS } from '@sekimori/protocol';
-import { complain } from '@sekimori/service-kit/program';
+import { complain, terminalJson } from '@sekimori/service-kit/program';
 import { AgentOutageError } from '../agent/client.ts';
 import { asCallFault, HOST_FAULTS } from '../faults.ts';
 import { faultOf } from '../outage.ts';
@@ -18,7 +18,7 @@ export async function execute(command: HostCommand, invocation: Invocation): Pro
     const outcome = await runWithWhatItNeeds(command, invocation);
     if (!outcome.ok) return failed(outcome.fault, options);
     const { document, lines, next, notes = [], status = EXIT.done } = outcome.value;
-    if (options.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    if (options.json) process.stdout.write(`${terminalJson(document, 2)}\n`);
     else if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
     if (!options.json) for (const note of notes) process.stderr.write(`${note}\n`);
     if (next !== undefined && !options.json) process.stderr.write(`${PROGRAM}: next: ${next}\n`);
@@ -44,7 +44,7 @@ function failed(fault: CommandFault, { json }: CommonOptions): ExitStatus {
   const { code, detail } = fault;
   const call = asCallFault(fault);
   const { traceId, subStatus } = call ?? {};
-  if (json) process.stdout.write(`${JSON.stringify({ fault: { code, detail, subStatus, traceId } }, null, 2)}\n`);
+  if (json) process.stdout.write(`${terminalJson({ fault: { code, detail, subStatus, traceId } }, 2)}\n`);
   const names = subStatus === undefined || subStatus.length === 0 ? '' : ` (${subStatus.join(', ')})`;
   const trace = traceId === undefined ? '' : `; trace id ${traceId}`;
   complain(
