@@ -51,6 +51,15 @@ describe('the chain of an endorsement certificate in NV', () => {
     expect(read(hex('3084ffffffff'), one)).toEqual({ found: ['one'], problems: [[0, bad]] });
     expect(read(hex('10'), two)).toEqual({ found: ['two'], problems: [[0, bad]] });
   });
+  it('is not looked for in an index that is full of something else', () => {
+    const full = new Uint8Array(65_535).map((_, at) => (at % 2 === 0 ? 0x30 : 0));
+    const { found, problems } = read(full, one, full, two);
+    expect(found).toEqual(['one', 'two']);
+    for (const index of [0, 2]) expect(problems.filter(([at]) => at === index)).toHaveLength(9);
+    expect(problems).toHaveLength(18);
+    const broken = hex('3003020101'.repeat(7));
+    expect(read(concat(broken, one, broken.subarray(5)), two).found).toEqual(['one', 'two']);
+  });
   it('is a value or a problem wherever a byte was changed', () => {
     const whole = concat(one, two);
     for (let at = 0; at < whole.length; at++) {

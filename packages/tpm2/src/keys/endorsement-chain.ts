@@ -13,6 +13,8 @@ interface Stored {
 }
 type Problem = { readonly index: number; readonly fault: Fault<'endorsement-certificate'> };
 
+/** An index with more of them holds no chain: its rest is not looked at. */
+const MOST_PROBLEMS = 8;
 const NONE = new Uint8Array(0);
 const SEQUENCE = 0x30;
 /** TCG_PCCLIENT_STORED_CERT, of 5 bytes. PC Client 1.2 implementation section 7.3.2. */
@@ -43,7 +45,12 @@ export function certificatesOfChain(parts: readonly Part[]): {
     }
     let start = begun.bytes.length > 0 ? begun.index : index;
     begun = { index, bytes: NONE };
+    const before = problems.length;
     for (left = withoutPadding(left); left.length > 0; left = withoutPadding(left)) {
+      if (problems.length - before === MOST_PROBLEMS) {
+        refuse(index, `${left.length} bytes after so much that is no certificate`);
+        break;
+      }
       const length = lengthOf(left);
       if (length === undefined) {
         refuse(index, `${left.length} bytes that are no certificate`);
