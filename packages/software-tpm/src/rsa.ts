@@ -168,6 +168,7 @@ function pssHolds(crypto: Crypto, hash: HashName, digest: Uint8Array, block: Uin
   const size = hashLength(hash);
   if (em.at(-1) !== 0xbc) return false;
   const [masked, h] = [em.subarray(0, -size - 1), em.subarray(-size - 1, -1)];
+  if (((masked[0] as number) & ~topMask(bits, length)) !== 0) return false;
   const db = xor(masked, mgf1(crypto, hash, h, masked.length));
   db[0] = (db[0] as number) & topMask(bits, length);
   const one = db.findIndex((byte) => byte !== 0);

@@ -37,6 +37,20 @@ describe.each(['rsassa', 'rsapss'] as const)('%s', (scheme) => {
   );
 });
 
+describe('rsapss', () => {
+  it('does not hold where a bit above the length of the block is set', () => {
+    const digest = crypto.hash('sha256', MESSAGE);
+    let changed: Uint8Array | undefined;
+    while (!changed) {
+      const block = publicOperation(numbers, signDigest(crypto, key, 'rsapss', 'sha256', digest))!;
+      block[0]! |= 0x80;
+      changed = privateOperation(key, block); // undefined where the block is not below the modulus
+    }
+    expect(crypto.verify(publicKey, 'rsapss-sha256', MESSAGE, changed)).toBe(false);
+    expect(verifiesDigest(crypto, numbers, 'rsapss', 'sha256', digest, changed)).toBe(false);
+  });
+});
+
 describe('RSAES', () => {
   it('opens what it closed, at every length that fits', () => {
     for (const length of [0, 1, 100, 245]) {

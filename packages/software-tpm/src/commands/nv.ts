@@ -76,8 +76,9 @@ export const nv = {
       const { nvIndex, nameAlg, attributes } = publicInfo.value;
       const unusable = unusableIndex(publicInfo.value);
       if (unusable) return unusable;
-      if (attributes.platformCreate !== (hierarchy.name === 'platform')) return inParameter(2, RC.attributes);
       if (auth.length > hashLength(nameAlg)) return inParameter(1, RC.size);
+      if (attributes.platformCreate !== (hierarchy.name === 'platform')) return inHandle(1, RC.attributes);
+      if (attributes.policyDelete && !attributes.platformCreate) return inParameter(2, RC.attributes);
       if (machine.nvIndices.has(nvIndex)) return refuse(RC.nvDefined);
       machine.nvIndices.set(nvIndex, known(nvIndexOf(machine.crypto, publicInfo.value, { auth })));
       return ok({ response: {} });

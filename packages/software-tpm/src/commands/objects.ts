@@ -1,6 +1,6 @@
 import { u32be } from '@sekimori/bytes';
-import { hashLength } from '@sekimori/crypto-core';
-import { ok } from '@sekimori/result';
+import { type Crypto, curveWidth, hashLength } from '@sekimori/crypto-core';
+import { type Failed, ok } from '@sekimori/result';
 import { handleType, type PublicArea, publicKeyOf, TPM_RH } from '@sekimori/tpm2';
 import { creationOf, loadObject } from '../creation.ts';
 import { handler } from '../handler.ts';
@@ -8,7 +8,7 @@ import { isHierarchy } from '../handles.ts';
 import { known } from '../machine.ts';
 import { objectOf, type TpmObject } from '../objects.ts';
 import { primaryObject } from '../primary.ts';
-import { inHandle, inParameter, RC, refuse } from '../response-codes.ts';
+import { inHandle, inParameter, RC, type Refusal, refuse } from '../response-codes.ts';
 import { keyOf } from '../sensitive.ts';
 import { unusableArea, unusableTemplate } from '../template.ts';
 
@@ -50,7 +50,8 @@ export const objects = {
         const seedValue = inPrivate.seedValue.length > 0 ? inPrivate.seedValue : undefined;
         object = objectOf(crypto, { area: inPublic, hierarchy, key, auth: inPrivate.authValue, seedValue });
       } else {
-        if (isKeyPair(inPublic) && !publicKeyOf(crypto, inPublic).ok) return inParameter(2, RC.value);
+        const unusable = unusablePublicKey(crypto, inPublic);
+        if (unusable) return unusable;
         object = objectOf(crypto, { area: inPublic, hierarchy, key: undefined });
       }
       const loaded = loadObject(machine, object);
@@ -83,6 +84,15 @@ export const objects = {
   }),
 };
 
-function isKeyPair({ value }: PublicArea): boolean {
-  return value.type === 'rsa' || value.type === 'ecc';
+function unusablePublicKey(crypto: Crypto, area: PublicArea): Failed<Refusal> | undefined {
+  const { parameters, unique } = area.value;
+  if (parameters.is === 'rsa' && unique.is === 'rsa') {
+    const [first = 0] = unique.value;
+    if (8 * unique.value.length !== parameters.value.keyBits || first < 0x80) return inParameter(2, RC.key);
+    return publicKeyOf(crypto, area).ok ? undefined : inParameter(2, RC.value);
+  }
+  if (parameters.is !== 'ecc' || unique.is !== 'ecc') return undefined;
+  const width = curveWidth(parameters.value.curveID);
+  if (unique.value.x.length !== width || unique.value.y.length !== width) return inParameter(2, RC.key);
+  return publicKeyOf(crypto, area).ok ? undefined : inParameter(2, RC.eccPoint);
 }

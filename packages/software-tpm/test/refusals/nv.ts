@@ -1,4 +1,4 @@
-import { TPMA_NV } from '@sekimori/tpm2';
+import { TPM_RH, TPMA_NV } from '@sekimori/tpm2';
 import { PASSWORD, type RawCall } from '../tpms.ts';
 import {
   type RefusalCase,
@@ -62,6 +62,34 @@ export const INDICES: readonly RefusalCase[] = [
   ),
   refused('defining an index nobody can read', 'TPM_RC_ATTRIBUTES parameter 2', (tpm) =>
     tpm.outcome('NV_DefineSpace', define({ attributes: TPMA_NV.of('ownerWrite') })),
+  ),
+  refused("an index of the owner that is the platform's by its attributes", 'TPM_RC_ATTRIBUTES handle 1', (tpm) =>
+    tpm.outcome('NV_DefineSpace', define({ attributes: { ...NV_ATTRIBUTES, platformCreate: true } })),
+  ),
+  refused('the same, defined twice', 'TPM_RC_ATTRIBUTES handle 1', (tpm) =>
+    withNv(tpm, () =>
+      tpm.outcome('NV_DefineSpace', define({ attributes: { ...NV_ATTRIBUTES, platformCreate: true } })),
+    ),
+  ),
+  refused("an index of the platform that is the owner's by its attributes", 'TPM_RC_ATTRIBUTES handle 1', (tpm) =>
+    tpm.outcome('NV_DefineSpace', { ...define(), handles: [TPM_RH.platform] }),
+  ),
+  refused('an index of the owner that a policy alone deletes', 'TPM_RC_ATTRIBUTES parameter 2', (tpm) =>
+    tpm.outcome('NV_DefineSpace', define({ attributes: { ...NV_ATTRIBUTES, policyDelete: true } })),
+  ),
+  refused("the same, the platform's by its attributes", 'TPM_RC_ATTRIBUTES handle 1', (tpm) =>
+    tpm.outcome(
+      'NV_DefineSpace',
+      define({ attributes: { ...NV_ATTRIBUTES, platformCreate: true, policyDelete: true } }),
+    ),
+  ),
+  refused(
+    "an index whose authorization is too long, the platform's by its attributes",
+    'TPM_RC_SIZE parameter 1',
+    (tpm) => {
+      const { request, ...call } = define({ attributes: { ...NV_ATTRIBUTES, platformCreate: true } });
+      return tpm.outcome('NV_DefineSpace', { ...call, request: { ...request, auth: new Uint8Array(33).fill(1) } });
+    },
   ),
   refused('undefining an index that is not there', 'TPM_RC_HANDLE handle 2', undefine),
   refused('writing a locked index', 'TPM_RC_NV_LOCKED', (tpm) =>

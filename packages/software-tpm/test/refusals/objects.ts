@@ -1,5 +1,5 @@
 import { concat } from '@sekimori/bytes';
-import { AK_ECC_P256, AK_RSA_2048, EK_ECC_P384, SRK_ECC_P256, TPM_RH } from '@sekimori/tpm2';
+import { AK_ECC_P256, AK_RSA_2048, EK_ECC_P384, type PublicArea, SRK_ECC_P256, TPM_RH } from '@sekimori/tpm2';
 import { NONE, PASSWORD } from '../tpms.ts';
 import {
   type RefusalCase,
@@ -21,6 +21,7 @@ import {
   create,
   sealing,
   signer,
+  SIGNER,
   verify,
   refused,
   template,
@@ -28,6 +29,11 @@ import {
   endorsement,
   start,
 } from './bench.ts';
+
+const external = (name: string, expected: string, inPublic: PublicArea) =>
+  refused(name, expected, (tpm) =>
+    tpm.outcome('LoadExternal', { request: { inPrivate: undefined, inPublic, hierarchy: NULL } }),
+  );
 
 export const OBJECTS: readonly RefusalCase[] = [
   refused('an object that is not loaded', 'TPM_RC_REFERENCE_H0', (tpm) =>
@@ -172,6 +178,35 @@ export const OBJECTS: readonly RefusalCase[] = [
     tpm.outcome('LoadExternal', {
       request: { inPrivate: undefined, inPublic: FOREIGN_KEY, hierarchy: TPM_RH.lockout },
     }),
+  ),
+  ...(
+    [
+      ['off the curve', 'TPM_RC_ECC_POINT parameter 2', { x: DIGEST, y: DIGEST }],
+      ['of zeros', 'TPM_RC_ECC_POINT parameter 2', { x: new Uint8Array(32), y: new Uint8Array(32) }],
+      ['beyond the prime', 'TPM_RC_ECC_POINT parameter 2', { x: new Uint8Array(32).fill(0xff), y: DIGEST }],
+      ['of nothing', 'TPM_RC_KEY parameter 2', { x: NONE, y: NONE }],
+      ['of one coordinate', 'TPM_RC_KEY parameter 2', { x: POINT.x, y: NONE }],
+      ['with a zero in front', 'TPM_RC_KEY parameter 2', { x: concat(Uint8Array.of(0), POINT.x), y: POINT.y }],
+    ] as const
+  ).map(([what, expected, value]) =>
+    external(
+      `a public key loaded whose point is ${what}`,
+      expected,
+      altered(SIGNER, () => ({ unique: { is: 'ecc', value } })),
+    ),
+  ),
+  ...(
+    [
+      ['of 255 bytes', 'TPM_RC_KEY parameter 2', new Uint8Array(255).fill(0xff)],
+      ['of 257 bytes', 'TPM_RC_KEY parameter 2', new Uint8Array(257).fill(0xff)],
+      ['of 2047 bits', 'TPM_RC_KEY parameter 2', new Uint8Array(256).fill(0x7f)],
+    ] as const
+  ).map(([what, expected, value]) =>
+    external(
+      `a public key loaded with a modulus ${what}`,
+      expected,
+      altered(AK_RSA_2048, () => ({ unique: { is: 'rsa', value } })),
+    ),
   ),
   refused('ECDH with a foreign public key', 'TPM_RC_AUTH_UNAVAILABLE', async (tpm) => {
     const request = { inPrivate: undefined, inPublic: FOREIGN_KEY, hierarchy: NULL };
