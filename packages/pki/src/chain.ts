@@ -73,6 +73,8 @@ export interface PathExamination {
   readonly chain: readonly Certificate[] | undefined;
   /** All there is to say about `chain`, from the leaf on. */
   readonly flaws: readonly ChainFlaw[];
+  /** Not every way was tried: there were more signatures to check than are checked. */
+  readonly exhausted: boolean;
 }
 
 /** Certificates in a path, root included. */
@@ -112,7 +114,7 @@ export function validatePath(
 export function examinePath(crypto: Crypto, leaf: Certificate, options: PathOptions): PathExamination {
   if (options.intermediates.length > MAX_INTERMEDIATES) {
     const detail = `${options.intermediates.length} intermediates, at most ${MAX_INTERMEDIATES}`;
-    return { outcome: fail('chain-too-long', detail), chain: undefined, flaws: [] };
+    return { outcome: fail('chain-too-long', detail), chain: undefined, flaws: [], exhausted: true };
   }
   let signatures = 0;
   const reached: { root?: { readonly chain: readonly Certificate[]; readonly flaws: readonly ChainFlaw[] } } = {};
@@ -158,7 +160,12 @@ export function examinePath(crypto: Crypto, leaf: Certificate, options: PathOpti
     for (let i = 1; i + 1 < chain.length; i++)
       options.cache.add(crypto, chain[i] as Certificate, chain[i + 1] as Certificate);
   }
-  return { outcome, chain: reached.root?.chain, flaws: reached.root?.flaws ?? [] };
+  return {
+    outcome,
+    chain: reached.root?.chain,
+    flaws: reached.root?.flaws ?? [],
+    exhausted: signatures > MAX_SIGNATURES,
+  };
 }
 
 function outcomeOf(chain: readonly Certificate[], flaws: readonly ChainFlaw[]): Result<ValidatedPath, ChainFault> {

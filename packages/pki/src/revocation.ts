@@ -2,6 +2,7 @@ import type { Crypto } from '@sekimori/crypto-core';
 import { type Failed, type Fault, fail, ok, type Result } from '@sekimori/result';
 import type { Certificate } from './certificate.ts';
 import {
+  examinePath,
   type Issued,
   isTooLarge,
   MAX_RSA,
@@ -9,7 +10,6 @@ import {
   nameOf,
   type PathOptions,
   sameCertificate,
-  validatePath,
 } from './chain.ts';
 import type { Crl } from './crl.ts';
 import { ALL_REASONS, crlDistributionPointsOf, type DistributionPoint } from './distribution-points.ts';
@@ -31,7 +31,10 @@ export type RevocationCode = 'certificate-revoked' | 'revocation-unknown' | 'rev
 
 export interface RevocationFinding {
   readonly code: RevocationCode;
-  /** Always for a revoked certificate; for the other two what the options say. */
+  /**
+   * Always for a revoked certificate, and where more was sent than is tried (the cause is `crl-too-many`): what was not tried
+   * may tell of a revocation. Otherwise what the options say.
+   */
   readonly refuses: boolean;
   readonly detail: string;
   /** The one it is about: of the path, or of the path to a CRL issuer. */
@@ -42,19 +45,37 @@ export interface RevocationFinding {
 
 /** Why a CRL is not believed, or does not decide. */
 export type CrlFault = Fault<
-  'crl-signature' | 'crl-issuer' | 'crl-scope' | 'crl-weak-signature' | 'crl-too-many' | 'crl-issuer-revoked'
+  | 'crl-signature'
+  | 'crl-issuer'
+  | 'crl-scope'
+  | 'crl-weak-signature'
+  | 'crl-too-many'
+  | 'crl-too-deep'
+  | 'crl-issuer-revoked'
 >;
 
-/** Signatures of CRLs checked for one path. A path has at most seven certificates below its root. */
+/** Signatures of CRLs checked for one certificate of a path, which has at most seven of them below its root. */
 const MAX_CRL_SIGNATURES = 16;
-/** Paths to CRL issuers searched for one path, each bounded as every other path. */
+/** Paths to CRL issuers searched for one certificate of a path, each bounded as every other path. */
 const MAX_ISSUER_PATHS = 4;
 /** CRL issuers whose certificates are judged by CRLs of other such issuers, and so on. */
 const MAX_DEPTH = 2;
 
 type Status =
   | { readonly code: 'good' }
-  | { readonly code: RevocationCode; readonly detail: string; readonly cause?: Fault };
+  | {
+      readonly code: RevocationCode;
+      readonly detail: string;
+      readonly cause?: Fault;
+      /** Whatever the options say. */
+      readonly refuses?: true;
+    };
+
+/** What one certificate of the path has used up, with all that it rests on: what is sent about one takes nothing from another. */
+interface Budget {
+  signatures: number;
+  issuerPaths: number;
+}
 
 /** A certificate of a path, and on whose word it cannot rest. */
 interface Judged {
@@ -64,6 +85,7 @@ interface Judged {
   /** Itself, what is below it on its path, and those that it is to vouch for: none of them has a say. */
   readonly barred: readonly Certificate[];
   readonly depth: number;
+  readonly budget: Budget;
 }
 
 /**
@@ -72,7 +94,8 @@ interface Judged {
  * above the certificate on its path, or has a path to the same root that does not lead through the certificate; and it may sign CRLs.
  * What no believable CRL decides is a finding, never a silent «good». A certificate that stands on such a CRL counts as revoked also
  * when the CRL is old, when it was put on hold, and from whatever date. Certificates of CRL issuers are judged in the same way.
- * Bounded, whatever comes in.
+ * Bounded, whatever comes in. The newest CRL is tried first, and strangers may send as many as they like under any name, date and key
+ * identifier: where they use up the bound for a certificate, the finding refuses it, whatever an older CRL says.
  */
 export function checkRevocation(
   crypto: Crypto,
@@ -84,17 +107,23 @@ export function checkRevocation(
   // facts about bytes, whoever asks
   const signed = new Map<Crl, Map<string, boolean>>();
   const paths = new Map<string, ReturnType<typeof searchPath>>();
-  let signatures = 0;
 
-  function judge(path: readonly Certificate[], index: number, barred: readonly Certificate[], depth: number): Status {
+  function judge(
+    path: readonly Certificate[],
+    index: number,
+    { barred, depth, budget }: Pick<Judged, 'barred' | 'depth' | 'budget'>,
+  ): Status {
     const certificate = path[index] as Certificate;
     const above = path.slice(index + 1);
-    const status = statusOf({ certificate, above, barred: [...barred, ...path.slice(0, index + 1)], depth });
+    const status = statusOf({ certificate, above, barred: [...barred, ...path.slice(0, index + 1)], depth, budget });
     if (status.code === 'good') return status;
     const { code, detail, cause } = status;
-    const refuses = code === 'certificate-revoked' || (code === 'revocation-stale' ? stale : missing);
+    const refuses =
+      status.refuses ?? (code === 'certificate-revoked' || (code === 'revocation-stale' ? stale : missing));
     const key = `${code} ${certificate.fingerprint(crypto)}`;
-    if (!findings.has(key)) findings.set(key, { code, refuses, detail, certificate, ...(cause && { cause }) });
+    const known = findings.get(key);
+    if (!known || (refuses && !known.refuses))
+      findings.set(key, { code, refuses, detail, certificate, ...(cause && { cause }) });
     return status;
   }
 
@@ -108,6 +137,7 @@ export function checkRevocation(
       .toSorted((a, b) => b.thisUpdate.getTime() - a.thisUpdate.getTime());
     let [current, outdated] = [0, 0];
     let cause: Fault | undefined;
+    let tooMany: Fault | undefined;
     for (const crl of concerned) {
       if (current === ALL_REASONS) break; // a newer one has decided
       const reasons = reasonsDecided(crl, certificate, points);
@@ -119,6 +149,7 @@ export function checkRevocation(
       const belief = believe(crl, judged);
       if (!belief.ok) {
         cause ??= belief.fault;
+        if (belief.fault.code === 'crl-too-many') tooMany ??= belief.fault;
         continue;
       }
       if (entry) {
@@ -130,6 +161,11 @@ export function checkRevocation(
       else if (isCurrent(crl, options.at)) current |= reasons;
       else outdated |= reasons;
     }
+    // before all else: the one that was not tried is newer than what decided
+    if (tooMany) {
+      const detail = `more was sent about ${who} than is tried, and what was not may revoke it`;
+      return { code: 'revocation-unknown', detail, cause: tooMany, refuses: true };
+    }
     if (current === ALL_REASONS) return { code: 'good' };
     const because = cause && { cause };
     if ((current | outdated) === ALL_REASONS)
@@ -140,9 +176,11 @@ export function checkRevocation(
 
   /** Whether the CRL is of who it says it is, and of somebody who has a say on this certificate. */
   function believe(crl: Crl, judged: Judged): Result<void, CrlFault> {
-    const { above } = judged;
+    const { above, budget } = judged;
     const who = `the CRL of '${crl.issuer.text}'`;
-    const others = [...(options.issuers ?? []), ...options.intermediates, ...(options.issuersOf?.(crl) ?? [])];
+    // what may be from the other side comes last, so that it takes no turn from our own
+    const others = [...(options.issuersOf?.(crl) ?? []), ...(options.issuers ?? []), ...options.intermediates];
+    let tooMany: Failed<CrlFault> | undefined;
     let refused: Failed<CrlFault> = fail('crl-issuer', `no certificate of who signed ${who}`);
     for (const candidate of [...above, ...others]) {
       if (!mayHaveIssued(candidate, crl)) continue;
@@ -152,8 +190,11 @@ export function checkRevocation(
         refused = fail('crl-issuer', refusal);
         continue;
       }
-      const holds = isSignedBy(crl, candidate);
-      if (holds === undefined) return fail('crl-too-many', `more than ${MAX_CRL_SIGNATURES} signatures of CRLs`);
+      const holds = isSignedBy(crl, candidate, budget);
+      if (holds === undefined) {
+        tooMany = fail('crl-too-many', `more than ${MAX_CRL_SIGNATURES} signatures of CRLs`);
+        continue; // those that were tried before cost nothing
+      }
       if (!holds) {
         refused = fail('crl-signature', `${who} is not signed by '${nameOf(candidate)}'`);
         continue;
@@ -161,9 +202,10 @@ export function checkRevocation(
       if (isAbove) return ok(undefined);
       const trusted = trustIssuer(candidate, judged);
       if (trusted.ok) return trusted;
+      if (trusted.fault.code === 'crl-too-many') tooMany = trusted;
       refused = trusted;
     }
-    return refused;
+    return tooMany ?? refused;
   }
 
   /** Why this one's CRLs do not count, whatever they are; undefined: they may. */
@@ -176,13 +218,14 @@ export function checkRevocation(
   }
 
   /** Undefined: too many were asked for. */
-  function isSignedBy(crl: Crl, signer: Certificate): boolean | undefined {
+  function isSignedBy(crl: Crl, signer: Certificate, budget: Budget): boolean | undefined {
     const known = signed.get(crl) ?? new Map<string, boolean>();
     signed.set(crl, known);
     const fingerprint = signer.fingerprint(crypto);
     const answer = known.get(fingerprint);
     if (answer !== undefined) return answer;
-    if (++signatures > MAX_CRL_SIGNATURES) return undefined;
+    if (budget.signatures >= MAX_CRL_SIGNATURES) return undefined;
+    budget.signatures++;
     const key = signer.publicKey(crypto);
     const holds = key.ok && crl.isSignedBy(crypto, key.value);
     known.set(fingerprint, holds);
@@ -190,38 +233,50 @@ export function checkRevocation(
   }
 
   /** A CRL issuer beside the path: RFC 5280 section 6.3.3 (f), the same trust anchor. */
-  function trustIssuer(issuer: Certificate, { certificate, barred, depth }: Judged): Result<void, CrlFault> {
+  function trustIssuer(issuer: Certificate, { certificate, barred, depth, budget }: Judged): Result<void, CrlFault> {
     const who = `the CRL issuer '${nameOf(issuer)}'`;
-    if (depth >= MAX_DEPTH) return fail('crl-too-many', `${who} rests on more than ${MAX_DEPTH} others`);
+    if (depth >= MAX_DEPTH) return fail('crl-too-deep', `${who} rests on more than ${MAX_DEPTH} others`);
     const fingerprint = issuer.fingerprint(crypto);
-    if (!paths.has(fingerprint) && paths.size >= MAX_ISSUER_PATHS)
-      return fail('crl-too-many', `more than ${MAX_ISSUER_PATHS} paths to CRL issuers`);
-    const found = paths.get(fingerprint) ?? searchPath(issuer);
-    paths.set(fingerprint, found);
-    if (!found.ok) return fail('crl-issuer', `no path to ${who}`, { cause: found.fault });
-    const path = found.value.chain;
+    let found = paths.get(fingerprint);
+    if (!found) {
+      if (budget.issuerPaths >= MAX_ISSUER_PATHS)
+        return fail('crl-too-many', `more than ${MAX_ISSUER_PATHS} paths to CRL issuers`);
+      budget.issuerPaths++;
+      found = searchPath(issuer);
+      paths.set(fingerprint, found);
+    }
+    const { outcome, exhausted } = found;
+    if (!outcome.ok)
+      return fail(exhausted ? 'crl-too-many' : 'crl-issuer', `no path to ${who}`, { cause: outcome.fault });
+    const path = outcome.value.chain;
     if (path.some((one) => includes(barred, one)))
       return fail('crl-issuer', `${who} rests on '${nameOf(certificate)}', and has no say on it`);
     for (const [index, one] of path.slice(0, -1).entries())
-      if (!includes(chain, one) && judge(path, index, barred, depth + 1).code === 'certificate-revoked')
+      if (
+        !includes(chain, one) &&
+        judge(path, index, { barred, depth: depth + 1, budget }).code === 'certificate-revoked'
+      )
         return fail('crl-issuer-revoked', `'${nameOf(one)}' is revoked, so what it signed does not count`);
     return ok(undefined);
   }
 
   function searchPath(issuer: Certificate) {
-    const known = [...chain.slice(1), ...(options.issuers ?? [])];
-    return validatePath(crypto, issuer, {
+    const known = [...(options.issuers ?? []), ...options.intermediates];
+    return examinePath(crypto, issuer, {
       ...options,
       roots: chain.slice(-1),
+      intermediates: chain.slice(1, -1),
+      // what may be from the other side comes last here too
       issuersOf: (issued: Issued) => [
-        ...known.filter((certificate) => mayHaveIssued(certificate, issued)),
         ...(options.issuersOf?.(issued) ?? []),
+        ...known.filter((certificate) => mayHaveIssued(certificate, issued)),
       ],
       purpose: 'any',
     });
   }
 
-  for (const index of chain.slice(0, -1).keys()) judge(chain, index, [], 0);
+  for (const index of chain.slice(0, -1).keys())
+    judge(chain, index, { barred: [], depth: 0, budget: { signatures: 0, issuerPaths: 0 } });
   return [...findings.values()];
 }
 

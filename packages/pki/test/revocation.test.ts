@@ -425,16 +425,64 @@ describe('a CRL of somebody who has no say', () => {
 });
 
 describe('bounds', () => {
-  it('tries 16 signatures, whatever was sent', async () => {
+  /** In the name of the CA in the middle, each dated after the one before. */
+  const forged = async (count: number, more: Partial<WantedCrl> = {}) => {
+    const key = await signingKey();
+    const after = day('2026-12-05').getTime();
+    return await Promise.all(
+      Array.from({ length: count }, (_, n) => crlOf(middle, { key, from: new Date(after + 1000 * n), ...more })),
+    );
+  };
+  const tooMany = { code: 'revocation-unknown', refuses: true, cause: { code: 'crl-too-many' } };
+
+  it('tries 16 signatures for each certificate, whatever was sent; what was not tried refuses', async () => {
     const { crypto, verified } = counted();
-    const forger = await signingKey();
-    const crls = await Promise.all(Array.from({ length: 60 }, () => crlOf(middle, { key: forger })));
     const chain = [leaf, middle, root].map(({ certificate }) => certificate);
-    const findings = checkRevocation(crypto, chain, { crls: [...crls, rootCrl], intermediates: [], at });
-    expect(verified()).toBe(16);
-    expect(findings).toMatchObject([
-      { code: 'revocation-unknown', cause: { code: 'crl-signature' } },
-      { code: 'revocation-unknown', cause: { code: 'crl-too-many' } },
+    const crls = [...(await forged(60)), rootCrl];
+    const findings = checkRevocation(crypto, chain, { crls, intermediates: [], at });
+    // and one for the CRL of the root, which decides on the CA in the middle
+    expect(verified()).toBe(17);
+    expect(findings).toMatchObject([{ ...tooMany, certificate: leaf.certificate }]);
+    expect(findings).toHaveLength(1);
+  });
+
+  it('a revocation behind forged CRLs is found, or the certificate is refused', async () => {
+    const revoking = await crlOf(middle, { entries: [entryOf(leaf)] });
+    const many = await forged(17);
+    expect(check([revoking, rootCrl, ...many.slice(0, 15)])).toMatchObject([{ code: 'certificate-revoked' }]);
+    expect(check([revoking, rootCrl, ...many.slice(0, 16)])).toMatchObject([tooMany]);
+    expect(check([revoking, rootCrl, ...many], { missing: 'finding', stale: 'finding' })).toMatchObject([tooMany]);
+    // a stranger may write any key identifier
+    const id = utf8('a');
+    const own = await make({ name: 'middle', issuer: root, extensions: [...SIGNS_CRLS, subjectKeyIdentifier(id)] });
+    const below = await make({ name: 'below', issuer: own, extensions: [] });
+    const crls = await forged(17, { extensions: [authorityKeyIdentifier(id)] });
+    const genuine = await crlOf(own, { entries: [entryOf(below)] });
+    expect(check([genuine, rootCrl, ...crls], {}, [below, own, root])).toMatchObject([tooMany]);
+  });
+
+  it('nor does an older CRL clear it, which was tried for another certificate', async () => {
+    // the CRL issuer's certificate is judged first, by the old CRL: what is only about users does not concern a CA
+    const beside = await make({ name: 'beside', issuer: middle, extensions: SIGNS_CRLS });
+    const crlIssuer = beside.certificate.subject.der;
+    const ek = await make({ name: 'ek', issuer: middle, extensions: [distributionPoint({ crlIssuer })] });
+    const some = issuingDistributionPoint({ reasons: Uint8Array.of(7, 0x60, 0), indirect: true });
+    const ofBeside = await crlOf(beside, { from: day('2026-12-25'), extensions: [some] });
+    const users = { extensions: [issuingDistributionPoint({ user: true })] };
+    const old = await crlOf(middle, { from: day('2026-12-02') });
+    const revoking = await crlOf(middle, { ...users, from: day('2026-12-04'), entries: [entryOf(ek)] });
+    const says = (...crls: readonly Crl[]) =>
+      check([ofBeside, old, rootCrl, ...crls], { issuers: [beside.certificate] }, [ek, middle, root]);
+    expect(says()).toEqual([]);
+    expect(says(revoking)).toMatchObject([{ code: 'certificate-revoked', certificate: ek.certificate }]);
+    expect(says(revoking, ...(await forged(17, users)))).toMatchObject([{ ...tooMany, certificate: ek.certificate }]);
+  });
+
+  it('what is sent about one certificate takes nothing from another', async () => {
+    const byRoot = await crlOf(root, { entries: [entryOf(middle)] });
+    expect(check([...(await forged(60)), byRoot])).toMatchObject([
+      { ...tooMany, certificate: leaf.certificate },
+      { code: 'certificate-revoked', certificate: middle.certificate },
     ]);
   });
 
@@ -456,9 +504,42 @@ describe('bounds', () => {
     const chain = [ek, middle, root].map(({ certificate }) => certificate);
     const crls = made.map(({ crl }) => crl);
     const findings = checkRevocation(crypto, chain, { crls, issuers, intermediates: [], at });
-    expect(findings[0]).toMatchObject({ code: 'revocation-unknown', certificate: ek.certificate });
+    expect(findings[0]).toMatchObject({ ...tooMany, certificate: ek.certificate });
     // each of 12 CRLs is signed by its issuer, and 4 of these by the stranger
     expect(verified()).toBe(16);
+  });
+
+  /** An indirect CRL that revokes, and certificates of strangers with the name of its signer, or of who issued that one. */
+  async function crowded(name: 'signer' | 'above') {
+    const above = await make({ name: 'above', issuer: root, extensions: SIGNS_CRLS });
+    const signer = await make({ name: 'signer', issuer: above, extensions: CRL_SIGNER });
+    const crlIssuer = signer.certificate.subject.der;
+    const ek = await make({ name: 'ek', issuer: middle, extensions: [distributionPoint({ crlIssuer })] });
+    const entries = [{ ...entryOf(ek), issuer: middle.certificate.subject.der }];
+    const crl = await crlOf(signer, { entries, extensions: [issuingDistributionPoint({ indirect: true })] });
+    const stranger = await make({ name: 'stranger' });
+    const namesakes = await Promise.all(
+      Array.from({ length: 16 }, () => make({ name, issuer: stranger, extensions: SIGNS_CRLS })),
+    );
+    const findings = (more: More) => check([crl, rootCrl], more, [ek, middle, root]);
+    const own = [signer.certificate, above.certificate];
+    return { ek, own, others: namesakes.map(({ certificate }) => certificate), findings };
+  }
+
+  it.each(['signer', 'above'] as const)('certificates of strangers, named as the %s', async (name) => {
+    const { ek, own, others, findings } = await crowded(name);
+    const revoked = { code: 'certificate-revoked', certificate: ek.certificate };
+    expect(findings({ issuers: own })).toContainEqual(expect.objectContaining(revoked));
+    // what may be from the other side has its turn after our own
+    for (const more of [
+      { issuersOf: () => own, intermediates: others },
+      { issuersOf: () => own, issuers: others },
+      { issuers: own, intermediates: others },
+    ])
+      expect(findings(more)).toContainEqual(expect.objectContaining(revoked));
+    expect(findings({ intermediates: [...others, ...own] })).toMatchObject([
+      { ...tooMany, certificate: ek.certificate },
+    ]);
   });
 
   it('asks CRL issuers about CRL issuers twice', async () => {
@@ -472,7 +553,7 @@ describe('bounds', () => {
     const issuers = signers.map(({ certificate }) => certificate);
     // what is known of the third one's certificate would be on the word of a fourth
     expect(check(crls, { issuers }, [ek, root])).toMatchObject([
-      { code: 'revocation-unknown', certificate: issuers[1], cause: { code: 'crl-too-many' } },
+      { code: 'revocation-unknown', refuses: false, certificate: issuers[1], cause: { code: 'crl-too-deep' } },
     ]);
   });
 
