@@ -1,6 +1,6 @@
-import { copyOf } from '@sekimori/bytes';
+import { copyOf, equal, u16be } from '@sekimori/bytes';
 import { decode } from '@sekimori/codec';
-import type { Crypto, PublicKey } from '@sekimori/crypto-core';
+import { type Crypto, HASHES, type PublicKey } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import {
   nameOf,
@@ -8,6 +8,7 @@ import {
   type PublicArea,
   type SigningScheme,
   TPM2B_PUBLIC,
+  TPM_ALG,
   TPM_RH,
   type TpmtPublic,
 } from '@sekimori/tpm2';
@@ -57,7 +58,7 @@ export class AttestationKey {
    * The key must be a primary of the endorsement hierarchy, which quotes prove by its qualified name (elsewhere a TPM
    * obfuscates its counters); for a child key its parent's chain must be known: then `qualifiedName` is it.
    *
-   * `attestation-key-malformed`: no TPM2B_PUBLIC. `attestation-key-attributes`: not restricted, not signing only, or it
+   * `attestation-key-malformed`: no TPM2B_PUBLIC, or `qualifiedName` is none of its nameAlg (Part 1, 16). `attestation-key-attributes`: not restricted, not signing only, or it
    * may leave its TPM. `attestation-key-algorithm`: no ECDSA, RSASSA or RSAPSS with SHA-256 or longer.
    * `attestation-key-weak`: RSA below 2048 bits, with another exponent than 65537 or with the ROCA fingerprint; a point
    * off its curve.
@@ -78,6 +79,8 @@ export class AttestationKey {
       ['decrypt', 'encryptedDuplication'],
     );
     if (wrong.length > 0) return fail('attestation-key-attributes', wrong.join(', '));
+    if (qualifiedName && !isNameOf(area.value.nameAlg, qualifiedName))
+      return fail('attestation-key-malformed', `${qualifiedName.length} bytes are no name of ${area.value.nameAlg}`);
     const scheme = signingScheme(area.value, policy);
     if (!scheme) return fail('attestation-key-algorithm', 'no ECDSA, RSASSA or RSAPSS with SHA-256 or longer');
     const key = soundKey(crypto, area);
@@ -88,6 +91,11 @@ export class AttestationKey {
     };
     return ok(new AttestationKey(stored, names, key.value, scheme));
   }
+}
+
+/** TPM_ALG_ID and a digest of that algorithm. */
+function isNameOf(hash: TpmtPublic['nameAlg'], name: Uint8Array): boolean {
+  return name.length === 2 + HASHES[hash] && equal(name.subarray(0, 2), u16be(TPM_ALG[hash]));
 }
 
 function signingScheme(area: TpmtPublic, { insecureSha1 }: AttestationKeyPolicy): SigningScheme | undefined {

@@ -7,7 +7,7 @@ import type { AttestationKey } from './attestation-key.ts';
 
 /** As a host sends it. */
 export interface AttestationEvidence {
-  /** TPMS_ATTEST, without the size of its TPM2B. */
+  /** TPMS_ATTEST, without the size of its TPM2B: at most 1024 bytes, of TPM2_NV_Certify 2304. */
   readonly attest: Uint8Array;
   /** TPMT_SIGNATURE. */
   readonly signature: Uint8Array;
@@ -54,7 +54,12 @@ export type AttestationFault = Fault<
   | 'attestation-clock'
 >;
 
-const MAX_EVIDENCE = 1024;
+/** Bytes: far more than names, digests and PCR selections fill. */
+const MAX_ATTEST = 1024;
+/** TPM2B_ATTEST, with what TPM2_NV_Certify may put in. Part 2, 10.12.13. */
+const MAX_NV_ATTEST = 2304;
+/** Bytes; one of an RSA-4096 key has 518. */
+const MAX_SIGNATURE = 1024;
 const MIN_EXTRA_DATA = 16;
 
 /**
@@ -120,7 +125,8 @@ export function signedFor<Subject extends string, Kind extends AttestationKind>(
 ): Result<Signed<Kind>, Fault<SignedCode<Subject>>> {
   // Expectations come from us: a weak one is a bug, not evidence gone wrong.
   if (nonce.length < MIN_EXTRA_DATA && !insecureShortNonce) throw new RangeError('extraData needs 16 bytes at least');
-  if (evidence.attest.length > MAX_EVIDENCE) return fail(`${subject}-malformed`, `${evidence.attest.length} bytes`);
+  const most = kind === 'nv' ? MAX_NV_ATTEST : MAX_ATTEST;
+  if (evidence.attest.length > most) return fail(`${subject}-malformed`, `${evidence.attest.length} bytes`);
   const attest = copyOf(evidence.attest); // ours: the same bytes are checked and read
   // The signature first: nothing inside the bytes is believed before it holds.
   if (!isSignedBy(crypto, attestationKey, attest, evidence.signature))
@@ -157,7 +163,7 @@ export function fallenBehind<Subject extends string>(
 
 /** Whether `signature` (a TPMT_SIGNATURE with nothing after it) is the key's over `attest`. */
 function isSignedBy(crypto: Crypto, key: AttestationKey, attest: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length > MAX_EVIDENCE) return false;
+  if (signature.length > MAX_SIGNATURE) return false;
   const decoded = decode(TPMT_SIGNATURE, signature);
   return decoded.ok && verifySignature(crypto, key.publicKey, key.scheme, attest, decoded.value);
 }

@@ -158,6 +158,46 @@ describe('VerifiedAttestation', () => {
     for (const each of KINDS.filter(({ is }) => is !== kind))
       expect(await verify(each.is, attested)).toMatchObject(refused('attestation-type'));
   });
+  it.each([1024, 2048])('nv: %i bytes of an index', async (size) => {
+    const nvContents = new Uint8Array(size).fill(7);
+    const verified = expectOk(await verify('nv', { is: 'nv', value: { indexName: NAME, offset: 0, nvContents } }));
+    expect(verified.attested).toMatchObject({ nvContents });
+  });
+  it('attestation-malformed: more than a TPM ever signs of that kind, before its signature is looked at', async () => {
+    const of = (kind: AttestationKind, size: number) =>
+      VerifiedAttestation.verify(crypto, kind, { attest: new Uint8Array(size), signature: NONCE }, expected());
+    for (const { is } of KINDS) {
+      const most = is === 'nv' ? 2304 : 1024;
+      expect(of(is, most)).toMatchObject(refused('attestation-signature'));
+      expect(of(is, most + 1)).toMatchObject(refused('attestation-malformed'));
+    }
+  });
+  it('attestation-signature: one longer than any is not even read', async () => {
+    const { attest } = await enrolled.sign(quoteBy(enrolled.key));
+    const read = () => {
+      throw new Error('it was read');
+    };
+    const signature = { length: 1025, [Symbol.iterator]: read } as unknown as Uint8Array;
+    expect(VerifiedAttestation.verify(crypto, 'quote', { attest, signature }, expected())).toMatchObject(
+      refused('attestation-signature'),
+    );
+  });
+  it('reads the bytes whose signature it checked, where the caller’s change meanwhile', async () => {
+    const attested = KINDS[0] as TpmsAttest['attested'];
+    const signed = await enrolled.sign(quoteBy(enrolled.key, { type: 'creation', attested }));
+    const attest = Uint8Array.from(signed.attest); // as shared memory, which somebody else writes to
+    const changing: typeof crypto = {
+      ...crypto,
+      verify: (...args) => {
+        const holds = crypto.verify(...args);
+        attest[attest.length - 1]! ^= 1; // of the creationHash
+        return holds;
+      },
+    };
+    const verified = expectOk(VerifiedAttestation.verify(changing, 'creation', { ...signed, attest }, expected()));
+    expect(attest).not.toEqual(signed.attest);
+    expect(verified.attested).toEqual(attested.value);
+  });
   it('refused: another key, malformed bytes, another signer, another nonce, what falls behind', async () => {
     const attested = KINDS[0] as TpmsAttest['attested'];
     const signed = await other.sign(quoteBy(enrolled.key, { type: 'creation', attested }));

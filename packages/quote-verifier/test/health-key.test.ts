@@ -187,6 +187,13 @@ describe('refused', () => {
     ] as const;
     for (const area of cases) expect(await verify({ area })).toMatchObject(refused('health-key-algorithm'));
   });
+  it('health-key-algorithm: a sound key on P-384', async () => {
+    const { publicKey } = await crypto.generateKey({ type: 'ec', curve: 'P-384' });
+    if (publicKey.type !== 'ec') throw new Error('an EC key was asked for');
+    const { x, y } = publicKey;
+    const area = { ...eccWith({ curveID: 'P-384' }), unique: { is: 'ecc', value: { x, y } } } as const;
+    expect(await verify({ area })).toMatchObject(refused('health-key-algorithm'));
+  });
   it('health-key-policy: no policy, or one over other values or PCRs', async () => {
     const values = new Map(PCRS.map(({ index, value }) => [index, value]));
     const fewer = { bank: 'sha256', indices: SELECTION.indices.slice(1) } as const;

@@ -64,7 +64,29 @@ describe('AttestationKey', () => {
     expect([again.name, again.qualifiedName]).toEqual([key.name, key.qualifiedName]);
   });
   it('takes the qualified name of a child key from enrolment', () => {
-    expect(expectOk(AttestationKey.enrol(crypto, tpm2b(eccAk()), NONCE)).qualifiedName).toEqual(NONCE);
+    const name = concat(u16be(0x000b), NONCE);
+    expect(expectOk(AttestationKey.enrol(crypto, tpm2b(eccAk()), name)).qualifiedName).toEqual(name);
+    const longer: TpmtPublic = { ...eccAk(), nameAlg: 'sha384' };
+    const itsName = concat(u16be(0x000c), crypto.hash('sha384', NONCE));
+    expect(expectOk(AttestationKey.enrol(crypto, tpm2b(longer), itsName)).qualifiedName).toEqual(itsName);
+  });
+  it.each([
+    ['nothing', new Uint8Array(0)],
+    ['a digest', NONCE],
+    ['a byte less', concat(u16be(0x000b), NONCE.subarray(1))],
+    ['a byte more', concat(u16be(0x000b), NONCE, Uint8Array.of(0))],
+    ['one of SHA-384', concat(u16be(0x000c), crypto.hash('sha384', NONCE))],
+    ['another algorithm before it', concat(u16be(0x0027), NONCE)],
+  ])('is refused with a qualified name that is %s', (_, name) => {
+    expect(AttestationKey.enrol(crypto, tpm2b(eccAk()), name)).toMatchObject(refused('attestation-key-malformed'));
+  });
+  it('is not changed by a caller that goes on using its buffers', () => {
+    const [bytes, name] = [tpm2b(eccAk()), concat(u16be(0x000b), NONCE)];
+    const key = expectOk(AttestationKey.enrol(crypto, bytes, name));
+    bytes.fill(0);
+    name.fill(0);
+    expect(key.tpm2bPublic).toEqual(tpm2b(eccAk()));
+    expect(key.qualifiedName).toEqual(concat(u16be(0x000b), NONCE));
   });
   it.each(['userWithAuth', 'noDA', 'adminWithPolicy', 'x509sign'] as const)('may have %s or not', (attribute) => {
     expect(AttestationKey.enrol(crypto, tpm2b(without(eccAk(), attribute))).ok).toBe(true);
@@ -94,6 +116,13 @@ describe('AttestationKey', () => {
   it.each([
     ['another exponent', () => withParameters(rsaAk(), { exponent: 3 })],
     ['a modulus of another size than it says', () => withParameters(rsaAk(), { keyBits: 3072 })],
+    [
+      'a modulus of one bit less than it says',
+      (): TpmtPublic => ({
+        ...withParameters(rsaAk(), { keyBits: 3072 }),
+        unique: { is: 'rsa', value: Uint8Array.of(0x7f, ...new Uint8Array(383).fill(0xff)) },
+      }),
+    ],
     ['the ROCA fingerprint', (): TpmtPublic => ({ ...rsaAk(), unique: { is: 'rsa', value: rocaModulus() } })],
     [
       '1024 bits',
@@ -146,11 +175,18 @@ describe('EndorsementKey', () => {
   });
   it.each([
     ['no cipher', () => withParameters(rsaEk(), { symmetric: { algorithm: 'null' } })],
+    ['AES of 64 bits', () => withParameters(rsaEk(), { symmetric: { algorithm: 'aes', keyBits: 64, mode: 'cfb' } })],
     ['CBC', () => withParameters(rsaEk(), { symmetric: { algorithm: 'aes', keyBits: 128, mode: 'cbc' } })],
     ['a scheme', () => withParameters(rsaEk(), { scheme: { scheme: 'rsaes' } })],
     ['a SHA-1 Name', (): TpmtPublic => ({ ...rsaEk(), nameAlg: 'sha1' })],
   ])('is refused with %s', (_, area) => {
     expect(EndorsementKey.check(crypto, tpm2b(area()))).toMatchObject(refused('endorsement-key-algorithm'));
+  });
+  it('is not changed by a caller that goes on using its buffer', () => {
+    const bytes = tpm2b(eccEk());
+    const key = expectOk(EndorsementKey.check(crypto, bytes));
+    bytes.fill(0);
+    expect(key.tpm2bPublic).toEqual(tpm2b(eccEk()));
   });
   it('is refused with another policy than the profile’s', () => {
     expect(EndorsementKey.check(crypto, tpm2b({ ...rsaEk(), authPolicy: NONCE }))).toMatchObject(
