@@ -18,10 +18,12 @@ export interface PcrValue {
   readonly value: Uint8Array;
 }
 
+type ClaimedPcrs = readonly PcrValue[] | ReadonlyMap<number, Uint8Array>;
+
 /** As a host sends it. */
 export interface QuoteEvidence extends AttestationEvidence {
-  /** The values of exactly the quoted PCRs, in any order. */
-  readonly pcrs: readonly PcrValue[];
+  /** The values of exactly the quoted PCRs, in any order; also as `quoteWithPcrs` of tpm2 gives them. */
+  readonly pcrs: ClaimedPcrs;
 }
 
 /** SHA-1 is broken: whoever makes collisions measures one thing and runs another. For recorded evidence. */
@@ -131,7 +133,8 @@ class Values {
   }
 
   /** Copies. Undefined where the claimed values are not exactly one of `length` bytes for each index. */
-  static of(claimed: readonly PcrValue[], indices: readonly number[], length: number): Values | undefined {
+  static of(given: ClaimedPcrs, indices: readonly number[], length: number): Values | undefined {
+    const claimed = 'size' in given ? Array.from(given, ([index, value]) => ({ index, value })) : given;
     if (claimed.length !== indices.length) return undefined;
     const joined = new Uint8Array(length * indices.length);
     for (const [at, index] of indices.entries()) {

@@ -30,7 +30,7 @@ export function explainCode(code: number, command?: CommandName): ExplainedCode 
   const hex = `0x${code.toString(16).padStart(3, '0')}`;
   const asked = command === undefined ? {} : { command };
   if (code > 0xfff) return { code, hex, name: response.name, kind: 'no-response-code', retry: false, ...asked };
-  const advice = adviceOnResponseCode(code);
+  const advice = adviceOnResponseCode(code, command);
   const kind = advice || response.kind === 'vendor' ? response.kind : 'unknown';
   const blames = command && response.about && blamedIn(command, response.about);
   return { ...response, hex, kind, ...asked, ...(blames === undefined ? {} : { blames }), ...advice };

@@ -90,6 +90,6 @@ const SOCKET_TROUBLE: Readonly<Record<string, readonly [why: string, hint: strin
 
 function withAdvice(fault: CommandFault): CommandFault {
   if (fault.code !== 'tpm-error') return fault;
-  const advice = adviceOnResponseCode(fault.response.code);
+  const advice = adviceOnResponseCode(fault.response.code, fault.command);
   return advice ? { ...fault, detail: `${fault.detail}: ${advice.means}`, hint: advice.todo } : fault;
 }

@@ -19,6 +19,7 @@ import {
   type PublicArea,
   publicArea,
   sealedData,
+  type SealedData,
   type SeedKey,
   shareSeed,
   TPM2B_SENSITIVE,
@@ -128,6 +129,19 @@ describe.each(kinds)('an object duplicated to %s', (_, parent, other) => {
 
   it('is made of data that something protects', () => {
     expect(() => sealedData(crypto, { data: new Secret(DATA) })).toThrow('nothing protects');
+    expect(() => sealedData(crypto, { data: new Secret(DATA), authPolicy: POLICY.subarray(1) })).toThrow(
+      'policy digest',
+    );
+    const authValue = new Secret(DATA);
+    const flag = (given: Omit<SealedData, 'data'>) =>
+      sealedData(crypto, { data: new Secret(DATA), ...given }).publicArea.value.objectAttributes.userWithAuth;
+    expect([flag({ authPolicy: POLICY }), flag({ authPolicy: POLICY, authValue }), flag({ authValue })]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(flag({ authPolicy: POLICY, authValue, userWithAuth: true })).toBe(true);
+    expect(() => flag({ authPolicy: POLICY, userWithAuth: true })).toThrow('nothing protects');
     expect(() => sealedData(crypto, { data: new Secret(new Uint8Array(129)), authPolicy: POLICY })).toThrow(RangeError);
   });
 });

@@ -1,3 +1,4 @@
+import type { CommandName } from '../commands/table.ts';
 import { explainResponseCode } from './response-code.ts';
 
 /** What a response code usually says about the world, and what helps. For people; both are sentences without an end. */
@@ -7,14 +8,15 @@ export interface ResponseAdvice {
 }
 
 /**
- * What is known of a response code (Part 2, 6.6, in our words), whatever handle, session or parameter it blames. Undefined for a number
+ * What is known of a response code (Part 2, 6.6, in our words), whatever handle, session or parameter it blames; more of one that `command`
+ * answered. Undefined for a number
  * without a name, which a vendor may use.
  */
-export function adviceOnResponseCode(code: number): ResponseAdvice | undefined {
+export function adviceOnResponseCode(code: number, command?: CommandName): ResponseAdvice | undefined {
   const name = explainResponseCode(code).name.replace('TPM_RC_', '');
   const reference = /^REFERENCE_([HS])([0-6])$/.exec(name);
   if (reference) return notLoaded(reference[1] as 'H' | 'S', Number(reference[2]) + 1);
-  const text = Object.hasOwn(ADVICE, name) ? ADVICE[name] : undefined;
+  const text = OF_COMMANDS.get(`${command} ${name}`) ?? (Object.hasOwn(ADVICE, name) ? ADVICE[name] : undefined);
   return text && { means: text[0], todo: text[1] };
 }
 
@@ -29,6 +31,39 @@ function notLoaded(area: 'H' | 'S', number: number): ResponseAdvice {
         todo: 'start a new session, or load the saved one; a session ends with its first command unless continueSession is set',
       };
 }
+
+/** Where a command uses a code for something of its own. */
+const OF_COMMANDS: ReadonlyMap<string, readonly [means: string, todo: string]> = new Map([
+  [
+    'PolicyPCR VALUE',
+    [
+      'the PCRs have other values than the policy was made for',
+      'find out what booted differently; a new boot needs a new policy, or one that its owner approved',
+    ],
+  ],
+  [
+    'PolicyAuthorize VALUE',
+    [
+      'the session has reached another policy than the one that was approved',
+      'run the steps that were approved, in their order, or have these approved',
+    ],
+  ],
+  [
+    'PolicyOR VALUE',
+    ['the session has reached none of the branches', 'run the steps of one branch first, in their order'],
+  ],
+  [
+    'Load INTEGRITY',
+    [
+      'the object was made below another parent, in another TPM, or changed',
+      'load it where it was made; TPM2_Clear ends all objects of the owner for good',
+    ],
+  ],
+  [
+    'ActivateCredential INTEGRITY',
+    ['the credential was made for another endorsement key or another object', 'ask for a credential for these two'],
+  ],
+]);
 
 /** By name without its prefix: what it means, what to do. */
 const ADVICE: Readonly<Record<string, readonly [means: string, todo: string]>> = {

@@ -8,6 +8,14 @@ import { TPM_RH } from '../structures/handles.ts';
 import { createPrimary, extendPcr, readPcrs } from '../client/operations.ts';
 import { pcrDigestOf } from '../structures/pcr-selection.ts';
 import { PolicyDigest } from '../policy/digest.ts';
+import {
+  policyAuthValue,
+  policyDigestOf,
+  policyPassword,
+  policyPcr,
+  type PolicyStep,
+  satisfyPolicy,
+} from '../policy/steps.ts';
 import { seal, unseal } from '../protection/sealing.ts';
 import type { Session } from '../client/session.ts';
 import type { TpmtSignature } from '../structures/signature.ts';
@@ -52,6 +60,28 @@ export function sealingContract({ tpm, keeping, withMeddling, withSrk }: Bench):
       });
     });
   });
+
+  it.each(['hmac', 'password'] as const)(
+    'opens under PCRs and an authValue together (%s), and under neither alone',
+    async (policyAuth) => {
+      const [pin, wrong] = [new Secret(Uint8Array.of(1, 2, 3, 4)), new Secret(Uint8Array.of(4, 3, 2, 1))];
+      const asks = policyAuth === 'hmac' ? policyAuthValue() : policyPassword();
+      const steps = [policyPcr(PCR_SELECTION, expectOk(await readPcrs(tpm, PCR_SELECTION))), asks];
+      await withSrk(async (srk) => {
+        const policy = policyDigestOf(crypto, 'sha256', steps);
+        const sealed = expectOk(await seal(tpm, srk, policy, new Secret(DIGEST), { authValue: pin }));
+        const openBy = (by: readonly PolicyStep[], authValue: Secret) =>
+          unseal(tpm, srk, sealed, (session) => satisfyPolicy(tpm, session, by), { authValue, policyAuth });
+        expect(expectOk(await openBy(steps, pin)).use(toHex)).toBe(toHex(DIGEST));
+        expect(await openBy(steps, wrong)).toMatchObject({ fault: { response: { name: 'TPM_RC_BAD_AUTH' } } });
+        expect(await openBy([asks], pin)).toMatchObject({ fault: { response: { name: 'TPM_RC_POLICY_FAIL' } } });
+        expectOk(await extendPcr(tpm, PCR, 'sha256', DIGEST));
+        expect(await openBy(steps, pin)).toMatchObject({
+          fault: { command: 'PolicyPCR', response: { name: 'TPM_RC_VALUE' } },
+        });
+      });
+    },
+  );
 
   it('does not open sealed data that were changed, or sealed below another key', async () => {
     await withSrk(async (srk) => {

@@ -1,5 +1,5 @@
 import { concat, u32be } from '@sekimori/bytes';
-import type { Crypto, HashName } from '@sekimori/crypto-core';
+import { type Crypto, type HashName, hashLength } from '@sekimori/crypto-core';
 import { ok } from '@sekimori/result';
 import { authorizePolicy } from './authorized.ts';
 import type { Authorization, Entity, HandleArgument, Tpm, TpmResult } from '../client/client.ts';
@@ -62,7 +62,8 @@ export function policyPcr(selection: PcrSelection, values: ReadonlyMap<number, U
     .toSorted((a, b) => a - b)
     .map((index) => {
       const value = values.get(index);
-      if (!value) throw new RangeError(`there is no value for PCR ${index}`);
+      if (value?.length !== hashLength(selection.bank))
+        throw new RangeError(`no ${selection.bank} value for PCR ${index}`);
       return value;
     });
   const digest = ({ crypto, hash }: PolicyDigest) => pcrDigestOf(crypto, hash, ordered);
@@ -264,13 +265,14 @@ export function policyAuthorizeNv(nvIndex: Entity, { authHandle = nvIndex, autho
 export function policyOr(branches: readonly (readonly PolicyStep[] | Uint8Array)[], taken: number): PolicyStep {
   if (branches.length < 2 || branches.length > 8) throw new RangeError('TPM2_PolicyOR takes two to eight branches');
   const steps = branches[taken];
+  if (!steps) throw new RangeError(`there is no branch ${taken}`);
   const digests = (before: PolicyDigest) =>
     branches.map((branch) => (branch instanceof Uint8Array ? branch : through(before, branch).digest));
   return {
     name: 'PolicyOR',
     extend: (before) => PolicyDigest.or(before.crypto, before.hash, digests(before)),
     run: async (tpm, session, before) => {
-      if (!steps || steps instanceof Uint8Array) throw new RangeError(`there are no steps for branch ${taken}`);
+      if (steps instanceof Uint8Array) throw new RangeError(`there are no steps for branch ${taken}`);
       const satisfied = await runFrom(tpm, session, before, steps);
       return satisfied.ok ? bare(tpm, 'PolicyOR', session.handle, { pHashList: digests(before) }) : satisfied;
     },

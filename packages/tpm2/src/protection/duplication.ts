@@ -91,31 +91,35 @@ export async function openDuplicate(
   return ok(sensitive.value);
 }
 
-/** Whoever makes sealed data outside of a TPM says how they are opened: by `authValue`, under `authPolicy`, or either. */
+/** What opens sealed data that are made outside of a TPM. */
 export interface SealedData {
   readonly data: Secret;
   readonly nameAlg?: HashName;
+  /** A policy digest of `nameAlg`: the data open under it alone, and `authValue` is what PolicyAuthValue or PolicyPassword in it asks for. */
   readonly authPolicy?: Uint8Array;
   readonly authValue?: Secret;
+  /** `authValue` opens them by itself, whatever the policy. Default: only where there is no policy. */
+  readonly userWithAuth?: boolean;
 }
 
 /**
- * Sealed data made without a TPM, to be duplicated to one: with `authPolicy` the policy alone opens it, unless an `authValue` is given
- * too. Part 1, 27.6.5. `data` has at most 128 bytes.
+ * Sealed data made without a TPM, to be duplicated to one. Part 1, 27.6.5. `data` has at most 128 bytes. The pair holds them in clear, for
+ * `duplicateTo`: it is not to be kept or printed. Throws where nothing protects them.
  */
 export function sealedData(
   crypto: Crypto,
-  { data, nameAlg = 'sha256', authPolicy = NONE, authValue }: SealedData,
+  { data, nameAlg = 'sha256', authPolicy, authValue, userWithAuth = !authPolicy }: SealedData,
 ): ObjectPair {
   if (data.length === 0 || data.length > MAX_SYM_DATA) throw new RangeError(`${data.length} bytes cannot be sealed`);
-  if (authPolicy.length === 0 && !authValue) throw new RangeError('sealed data that nothing protects');
+  if (authPolicy && authPolicy.length !== hashLength(nameAlg)) throw new RangeError(`no policy digest of ${nameAlg}`);
+  if (userWithAuth && !authValue) throw new RangeError('sealed data that nothing protects');
   const sensitive = data.use((bytes) => Uint8Array.from(bytes));
   const seedValue = crypto.random(hashLength(nameAlg));
   const area = publicArea({
     type: 'keyedhash',
     nameAlg,
-    objectAttributes: authValue ? TPMA_OBJECT.of('userWithAuth', 'noDA') : TPMA_OBJECT.of('noDA'),
-    authPolicy,
+    objectAttributes: { ...TPMA_OBJECT.of('noDA'), userWithAuth },
+    authPolicy: authPolicy ?? NONE,
     parameters: { is: 'keyedhash', value: { scheme: { scheme: 'null' } } },
     unique: { is: 'keyedhash', value: crypto.hash(nameAlg, concat(seedValue, sensitive)) },
   });
