@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createServer } from 'node:net';
-import { toHex } from '@sekimori/bytes';
+import { concat, toHex, utf8 } from '@sekimori/bytes';
+import { encode } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { EndorsementKey } from '@sekimori/quote-verifier';
 import { expectOk } from '@sekimori/result';
@@ -15,6 +16,8 @@ import {
   SRK_ECC_P256,
   Tpm,
   TPM_RH,
+  TPMA_NV,
+  TPMS_NV_PUBLIC,
 } from '@sekimori/tpm2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEndorsement, readPcrBanks, readTpmInfo } from '../src/index.ts';
@@ -335,5 +338,31 @@ describe('with the software TPM, which tells less', () => {
     ]);
     expect([otherCertificates, unread]).toEqual([[], []]);
     expect(await handlesIn(tpm)).toEqual(before);
+  });
+  it('ek shows a chain that goes over several indices, and what it could not read', async () => {
+    const vendorCa = await createVendorCa(crypto, new Date(0));
+    const { transport } = createSoftwareTpm({ crypto, vendorCa });
+    const tpm = new Tpm(transport, crypto);
+    const { der } = vendorCa.certificate;
+    for (const [nvIndex, bytes] of [
+      [0x01c0000a, new Uint8Array(40).fill(0xff)],
+      [0x01c00100, der.subarray(0, 100)],
+      [0x01c00101, concat(der.subarray(100), new Uint8Array(9))],
+      [0x01c00105, utf8('no certificate')],
+    ] as const) {
+      const attributes = TPMA_NV.of('ownerRead', 'ownerWrite', 'authRead');
+      const value = { nvIndex, nameAlg: 'sha256', attributes, authPolicy: utf8(''), dataSize: bytes.length } as const;
+      const publicInfo = { value, bytes: encode(TPMS_NV_PUBLIC, value) };
+      const [authHandle, parameters] = [TPM_RH.owner, { auth: utf8(''), publicInfo }];
+      expectOk(await tpm.run('NV_DefineSpace', { handles: { authHandle }, parameters }));
+      expectOk(await tpm.run('NV_Write', { handles: { authHandle, nvIndex }, parameters: { data: bytes, offset: 0 } }));
+    }
+    const { keys, chain, unread } = expectOk(await readEndorsement(tpm));
+    expect(keys.map(({ certificates }) => certificates.length)).toEqual([1, 1]);
+    expect(chain).toMatchObject([{ nvIndex: '01c00100', fingerprint: vendorCa.certificate.fingerprint(crypto) }]);
+    expect(unread).toEqual([
+      expect.stringMatching(/^NV index 01c0000a: .+/),
+      expect.stringMatching(/^NV index 01c00105: .*14 bytes that are no certificate/),
+    ]);
   });
 });
