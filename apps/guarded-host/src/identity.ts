@@ -1,9 +1,14 @@
 import { toBase64Url, toHex } from '@sekimori/bytes';
-import { der, readDerPrefix } from '@sekimori/crypto-core';
 import { parseCertificate, tpmIdentityOf } from '@sekimori/pki';
 import type { EnrolRequest } from '@sekimori/protocol';
 import { ok, type Result } from '@sekimori/result';
-import { createAttestationKey, readNv, type Tpm, tpmProperties, type TpmResult } from '@sekimori/tpm2';
+import {
+  createAttestationKey,
+  readEndorsementCertificates,
+  type Tpm,
+  tpmProperties,
+  type TpmResult,
+} from '@sekimori/tpm2';
 import { type OwnEndorsementKey, withEndorsementKeys } from './endorsement.ts';
 import type { HostFault } from './faults.ts';
 
@@ -27,15 +32,17 @@ export async function identifierOf(
 ): Promise<Result<EnrolRequest, HostFault>> {
   const properties = await describeTpm(tpm);
   if (!properties.ok) return properties;
-  const inTpm = await storedIntermediates(tpm);
-  if (!inTpm.ok) return inTpm;
+  // What else stands in NV is nothing to enrol with: `tpm ek` shows it.
+  const stored = await readEndorsementCertificates(tpm);
+  if (!stored.ok) return stored;
+  const inTpm = stored.value.chain.map(({ certificate }) => certificate);
   return ok({
     name,
     endorsementKeys: keys.map(({ key }) => ({
       public: toBase64Url(key.tpm2bPublic),
       certificate: toBase64Url(key.certificate),
     })),
-    intermediates: [...intermediates, ...inTpm.value].slice(0, MAX_INTERMEDIATES).map(toBase64Url),
+    intermediates: [...intermediates, ...inTpm].slice(0, MAX_INTERMEDIATES).map(toBase64Url),
     properties: properties.value,
   });
 }
@@ -92,26 +99,4 @@ function textOf(value: number): string {
   const bytes = [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
   const text = String.fromCharCode(...bytes).replace(/[\0 ]+$/, '');
   return /^[\x21-\x7e]+$/.test(text) ? text : value.toString(16).padStart(8, '0');
-}
-
-/** Where vendors keep the certificates above those of the endorsement keys: TCG EK Credential Profile 2.5, 2.2.1.4. */
-const FIRST_CHAIN_INDEX = 0x01c00100;
-
-/** Each index holds certificates one after the other; the first index that is not there ends the list. */
-async function storedIntermediates(tpm: Tpm): Promise<TpmResult<readonly Uint8Array[]>> {
-  const found: Uint8Array[] = [];
-  for (let index = FIRST_CHAIN_INDEX; found.length < MAX_INTERMEDIATES; index++) {
-    const content = await readNv(tpm, index);
-    if (!content.ok) {
-      const absent = content.fault.code === 'tpm-error' && content.fault.command === 'NV_ReadPublic';
-      return absent ? ok(found) : content;
-    }
-    for (let rest = content.value; rest.length > 0; ) {
-      const next = readDerPrefix(rest);
-      if (!next.ok || next.value.tag !== der.TAG.sequence) break; // padding
-      found.push(next.value.bytes.slice());
-      rest = rest.subarray(next.value.bytes.length);
-    }
-  }
-  return ok(found);
 }
