@@ -3,7 +3,7 @@ import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
 import { COMMANDS, decodeCommand, encodeResponse, Tpm } from '@sekimori/tpm2';
 import { expectOk } from '@sekimori/result';
 import { describe, expect, it } from 'vitest';
-import { handlesOf, propertiesOf } from '../src/info/capabilities.ts';
+import { nvIndexHandles, propertiesOf } from '../src/info/capabilities.ts';
 
 type Answer = Infer<typeof COMMANDS.GetCapability.response>;
 
@@ -27,6 +27,11 @@ describe('a list of capabilities', () => {
       capabilityData: { capability: 'tpmProperties', properties: [{ property, value: 0 }] },
     }));
     expect(await propertiesOf(tpm, 0x100)).toMatchObject({ fault: { code: 'tpm-malformed-response' } });
+    const endless = listing((property) => ({
+      moreData: true,
+      capabilityData: { capability: 'handles', handles: [property] },
+    }));
+    expect(await nvIndexHandles(endless.tpm)).toMatchObject({ fault: { code: 'tpm-malformed-response' } });
   });
   it('is whole, however small its pages', async () => {
     const last = 0x0100_0000 + 1000;
@@ -34,7 +39,7 @@ describe('a list of capabilities', () => {
       moreData: property < last,
       capabilityData: { capability: 'handles', handles: [property] },
     }));
-    expect(expectOk(await handlesOf(tpm, 0x0100_0000))).toHaveLength(1001);
+    expect(expectOk(await nvIndexHandles(tpm))).toHaveLength(1001);
     expect(asked()).toBe(1001);
   });
 });

@@ -76,12 +76,16 @@ export async function listHandles(tpm: Tpm, first: number, last: number): Promis
     if (handles.some((handle, at) => handle < (handles[at - 1] ?? property - 1) + 1))
       return fail('tpm-malformed-response', 'handles that are not in order');
     found.push(...handles.filter((handle) => handle <= last));
+    if (found.length > MOST_HANDLES) return fail('tpm-malformed-response', `more than ${MOST_HANDLES} handles`);
     const highest = handles.at(-1);
     if (!moreData || highest === undefined) break;
     property = highest + 1;
   }
   return ok(found);
 }
+
+/** No TPM has nearly as many. Without an end, answers of one handle each take 2^24 commands. */
+const MOST_HANDLES = 4096;
 
 const CONSISTENT_READS = 5;
 
