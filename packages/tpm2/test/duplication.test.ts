@@ -11,6 +11,7 @@ import {
   duplicateTo,
   EK_ECC_P384,
   EK_RSA_2048,
+  EK_TEMPLATES,
   makeCredential,
   nameOf,
   openCredential,
@@ -40,7 +41,9 @@ async function keyLike(template: PublicArea, spec: Parameters<typeof crypto.gene
 }
 const rsa = await keyLike(EK_RSA_2048, { type: 'rsa', bits: 2048 });
 const ecc = await keyLike(EK_ECC_P384, { type: 'ec', curve: 'P-384' });
+const small = await keyLike(EK_TEMPLATES['L-2'].key, { type: 'ec', curve: 'P-256' });
 const kinds = [
+  ['P-256, SHA-256, AES-128', small, rsa],
   ['RSA-2048, SHA-256, AES-128', rsa, ecc],
   ['P-384, SHA-384, AES-256', ecc, rsa],
 ] as const;
@@ -55,9 +58,10 @@ describe.each(kinds)('an object duplicated to %s', (_, parent, other) => {
     const opened = expectOk(await openDuplicate(crypto, parent, sent));
     expect(opened).toEqual(object.sensitive);
     expect(await openDuplicate(crypto, other, sent)).toMatchObject({ fault: { code: 'duplicate-malformed' } });
+    const { publicKey } = parent.privateKey;
     const twin = await keyLike(
       parent.publicArea,
-      parent === rsa ? { type: 'rsa', bits: 2048 } : { type: 'ec', curve: 'P-384' },
+      publicKey.type === 'rsa' ? { type: 'rsa', bits: 2048 } : { type: 'ec', curve: publicKey.curve },
     );
     expect((await openDuplicate(crypto, twin, sent)).ok).toBe(false);
   });
