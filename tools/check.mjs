@@ -1,4 +1,5 @@
-// npm run check: everything static, no tests. Runs each step, shows what failed, ends non-zero if one did.
+// npm run check: everything static, no tests. Runs each step, shows what failed, ends with 1 if one did, and with 2 where a step is
+// named that is none.
 import { spawnSync } from 'node:child_process';
 
 // name, command, arguments
@@ -14,6 +15,18 @@ const steps = [
   ['OpenAPI', 'node', ['--conditions=@sekimori/source', 'tools/openapi/src/main.ts', '--check']],
 ];
 const only = process.argv.slice(2);
+const names = steps.map(([name]) => String(name));
+const usage = `Usage: npm run check [-- STEP…]\n\nThe steps, all where none is named:\n${names.map((name) => `  ${name}\n`).join('')}
+Example: npm run check -- lint 'types and build'\n`;
+if (only.includes('--help')) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const unknown = only.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`check: error: no step is called ${unknown.map((name) => `'${name}'`).join(', ')}\n\n${usage}`);
+  process.exit(2);
+}
 const failed = [];
 for (const step of steps) {
   const name = String(step[0]);

@@ -1,6 +1,5 @@
 /** One thing that is measured, beside the bare node:crypto operations that it cannot do without. */
 export interface Case {
-  readonly name: string;
   /** One operation. Rejects or throws where it did not do what it should: a refusal is no result. */
   readonly subject: () => unknown;
   /** The operations of node:crypto in one `subject`, over KeyObjects and buffers made beforehand. */

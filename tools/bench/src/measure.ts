@@ -23,7 +23,7 @@ export interface Effort {
  * Subject and base take turns in small batches, so that whatever else the machine does slows both alike; the ratio is the
  * median of the turns' ratios, and the rate that of the median batch.
  */
-export async function measure(each: Case, effort: Effort): Promise<Measurement> {
+export async function measure(each: Case, effort: Effort): Promise<Omit<Measurement, 'name'>> {
   const concurrency = each.concurrency ?? 1;
   const samples: number[] = [];
   const timeSubjects = async (operations: number): Promise<number> => {
@@ -53,7 +53,6 @@ export async function measure(each: Case, effort: Effort): Promise<Measurement> 
     spent += before + subject + after;
   }
   return {
-    name: each.name,
     opsPerSecond: rounded(1e6 / quantile(subjectMicros, 0.5), 1),
     p50Micros: rounded(quantile(samples, 0.5), 1),
     p99Micros: rounded(quantile(samples, 0.99), 1),

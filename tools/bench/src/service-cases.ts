@@ -27,13 +27,13 @@ import {
 import type { Case } from './case.ts';
 import { replayHashes } from './verify-cases.ts';
 
-export const attestInMemory = (): Promise<Case> => attestCase('attest (memory)', memoryAttestationStore(crypto), 1);
+export const attestInMemory = (): Promise<Case> => attestCase(memoryAttestationStore(crypto), 1);
 
 /** In the folder for temporary files (TMPDIR): every attestation is on that disk before it is answered. */
 export async function attestInSqlite(): Promise<Case> {
   const folder = await mkdtemp(join(tmpdir(), 'sekimori-bench-'));
   const store = expectOk(await openAttestationStore({ file: join(folder, 'attestation.sqlite'), crypto }));
-  const removed = await attestCase('attest (SQLite)', store, ATTESTATIONS_TOGETHER);
+  const removed = await attestCase(store, ATTESTATIONS_TOGETHER);
   const close = async () => {
     await store.close();
     await rm(folder, { recursive: true });
@@ -48,14 +48,13 @@ const ATTESTATIONS_TOGETHER = 16;
  * The use case of one attestation, from the request's JSON values to the reply's. Base: verifying quote and certification,
  * the digests of the replay, signing the health certificate.
  */
-async function attestCase(name: string, store: AttestationStore, concurrency: number): Promise<Case> {
+async function attestCase(store: AttestationStore, concurrency: number): Promise<Case> {
   // A service looks at one attestation of a host at a time: those that are together are of as many hosts.
   const services: Attestation[] = [];
   while (services.length < concurrency) services.push(await attestation(store, services.length));
   const [service] = services as [Attestation];
   let requests: (readonly [Attestation, AttestRequest])[] = [];
   return {
-    name,
     concurrency,
     prepare: async (operations) => {
       requests = [];
@@ -121,7 +120,6 @@ export async function rollCase(): Promise<Case> {
   const releaseOne = release(deps);
   let protector = toBase64Url(ingress);
   return {
-    name: 'roll',
     subject: async () => {
       const request = { protector, healthCertificate: [healthCertificate, signer] };
       protector = expectOk(await releaseOne(request, context)).egressProtector;
