@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeCrypto } from '@sekimori/crypto-core/node';
 import type { Result } from '@sekimori/result';
-import { adviceOnResponseCode, Tpm, type TpmTransport } from '@sekimori/tpm2';
+import { adviceOnResponseCode, Tpm, TPM_PT, type TpmTransport } from '@sekimori/tpm2';
 import { openLinuxTpm, openTpmSocket, TpmDeviceError } from '@sekimori/tpm2-device';
 import { addressFrom, placeOf, type TpmAddress } from './address.ts';
 import type { CommandFault, Given } from './command.ts';
@@ -36,9 +36,30 @@ class Outage extends Error {}
 
 async function opened(address: TpmAddress): Promise<TpmTransport> {
   try {
-    return await (address.kind === 'device' ? openLinuxTpm(address.path) : openTpmSocket(address));
+    if (address.kind === 'device') return await openLinuxTpm(address.path);
+    return await answering(await openTpmSocket(address));
   } catch (cause) {
     throw new Outage('not opened', { cause });
+  }
+}
+
+/** Every TPM answers this at once, with a refusal where it was not started. */
+const PROBE = { capability: 'tpmProperties', property: TPM_PT.numbers.manufacturer, propertyCount: 1 } as const;
+const PROBE_SECONDS = 10;
+
+/** A socket may take a connection and never answer: nobody should wait for that as long as for a key. */
+async function answering(transport: TpmTransport): Promise<TpmTransport> {
+  const silence = new AbortController();
+  const message = `no answer within ${PROBE_SECONDS} s: another client may hold the connection, or this is the control channel`;
+  const timer = setTimeout(() => silence.abort(new TpmDeviceError('busy', message)), 1000 * PROBE_SECONDS);
+  try {
+    await new Tpm(transport, nodeCrypto).run('GetCapability', { parameters: PROBE, signal: silence.signal });
+    return transport;
+  } catch (error) {
+    await transport.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -54,14 +75,16 @@ function sayingOutage(transport: TpmTransport): TpmTransport {
 }
 
 function faultOf(address: TpmAddress, cause: unknown): CommandFault {
-  const [why, hint] =
-    cause instanceof TpmDeviceError ? [cause.message, DEVICE_HINTS[cause.reason]] : otherTrouble(cause);
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const hints = address.kind === 'device' ? DEVICE_HINTS : SOCKET_HINTS;
+  const hint = hints[cause instanceof TpmDeviceError ? cause.reason : 'other'];
   return { code: 'tpm-outage', detail: `cannot use the TPM at ${placeOf(address)}: ${why}`, hint };
 }
 
+type Hints = Readonly<Record<TpmDeviceError['reason'], string>>;
 const OTHERWISE = 'see that a TPM 2.0 answers there, and that no other program holds it';
 const ANOTHER = 'name another one: --device, or --swtpm for a software TPM';
-const DEVICE_HINTS: Readonly<Record<TpmDeviceError['reason'], string>> = {
+const DEVICE_HINTS: Hints = {
   missing: `switch the TPM on in the firmware setup, or ${ANOTHER}`,
   busy: 'use /dev/tpmrm0, which programs share, or end the other program',
   denied: "run this as root, or as a member of the group 'tss'",
@@ -69,23 +92,13 @@ const DEVICE_HINTS: Readonly<Record<TpmDeviceError['reason'], string>> = {
   platform: ANOTHER,
   other: OTHERWISE,
 };
-
-/** Of a socket, or after the opening. */
-function otherTrouble(cause: unknown): readonly [why: string, hint: string] {
-  const { message = String(cause), code = '' } = (cause ?? {}) as { readonly message?: string; readonly code?: string };
-  return SOCKET_TROUBLE[code] ?? [message, OTHERWISE];
-}
-const NOT_ALLOWED = ['you may not use it', 'run this as root, or as the user of swtpm'] as const;
-const NOBODY = [
-  'nobody listens there',
-  'start swtpm, and name the socket of its commands, not that of its control',
-] as const;
-const SOCKET_TROUBLE: Readonly<Record<string, readonly [why: string, hint: string]>> = {
-  EACCES: NOT_ALLOWED,
-  EPERM: NOT_ALLOWED,
-  ENOENT: NOBODY,
-  ECONNREFUSED: NOBODY,
-  ENOTSOCK: ['it is no socket', 'name the socket of swtpm, or a device with --device'],
+const SOCKET_HINTS: Hints = {
+  missing: 'start swtpm, and name the socket of its commands, not that of its control',
+  busy: 'end the other program, or name the socket of its commands, not that of its control',
+  denied: 'run this as root, or as the user of swtpm',
+  'no-device': 'name the socket of swtpm, or a device with --device',
+  platform: ANOTHER,
+  other: OTHERWISE,
 };
 
 function withAdvice(fault: CommandFault): CommandFault {

@@ -1,5 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { createServer } from 'node:net';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { concat, toHex, utf8 } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
@@ -19,7 +22,7 @@ import {
   TPMA_NV,
   TPMS_NV_PUBLIC,
 } from '@sekimori/tpm2';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readEndorsement, readPcrBanks, readTpmInfo } from '../src/index.ts';
 import { refusal, run, shown } from './given.ts';
 import { aBench, type Bench } from './tools.ts';
@@ -298,6 +301,49 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup', 'tpm2_getcap'))('with a 
       { swtpm: ':1' },
     ])
       expect(await refusal('info', { options })).toBe('usage');
+  });
+});
+
+describe('a socket', () => {
+  it('that takes the connection and never answers is left after ten seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const sockets: Socket[] = [];
+    const asked = Promise.withResolvers<Uint8Array>();
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('data', asked.resolve).on('error', () => {});
+    });
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { readonly port: number };
+    const outcome = run('info', { options: { swtpm: `127.0.0.1:${port}` } });
+    expect(toHex(await asked.promise)).toBe('8001000000160000017a000000060000010500000001'); // GetCapability
+    vi.advanceTimersByTime(10_000);
+    expect(await outcome).toMatchObject({
+      ok: false,
+      fault: {
+        code: 'tpm-outage',
+        detail: `cannot use the TPM at 127.0.0.1:${port}: no answer within 10 s: another client may hold the connection, or this is the control channel`,
+        hint: expect.stringContaining('end the other program') as string,
+      },
+    });
+  });
+  it.each([
+    ['that is not there', 'nothing', 'nobody listens at', 'start swtpm'],
+    ['below a file', 'file/sock', 'is no socket', 'name the socket of swtpm'],
+  ])('%s is explained', async (_, name, words, hint) => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'tpm-commands-'));
+    await writeFile(join(folder.path, 'file'), '');
+    const outcome = await run('info', { options: { swtpm: join(folder.path, name) } });
+    expect(outcome.ok ? [] : [outcome.fault.code, outcome.fault.detail, outcome.fault.hint]).toEqual([
+      'tpm-outage',
+      expect.stringContaining(words),
+      expect.stringContaining(hint),
+    ]);
   });
 });
 

@@ -1,19 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { MAX_FRAME, type TpmTransport } from '@sekimori/tpm2';
+import { TpmDeviceError } from './device-error.ts';
 import { type Exchange, serialTransport, type TransportOptions } from './serial.ts';
 import { checkResponse } from './stream.ts';
-
-/** Why a TPM device could not be opened. The message is for people, and says what to do. */
-export class TpmDeviceError extends Error {
-  override readonly name = 'TpmDeviceError';
-  readonly reason: 'missing' | 'busy' | 'denied' | 'no-device' | 'platform' | 'other';
-
-  constructor(reason: TpmDeviceError['reason'], message: string, cause?: unknown) {
-    super(message, { cause });
-    this.reason = reason;
-  }
-}
 
 /**
  * A TPM character device of Linux. `/dev/tpmrm0` has the kernel's resource manager: objects and sessions are this file

@@ -16,7 +16,7 @@ export type MssimSignal = keyof typeof SIGNALS;
 /**
  * A TPM behind the ports of the reference simulator ("mssim"), usually 2321 for commands and 2322 for the platform. It must have its
  * power (`signalMssim` with `powerOn`, then `nvOn`). Without `platform` nothing can be cancelled; with it, a cancellation that somebody left is lowered
- * first, and this rejects where that cannot be done. Each signal connects anew, since the simulator serves one connection a port.
+ * first, and this rejects where that cannot be done. Rejects with a `TpmDeviceError` where nobody listens. Each signal connects anew, since the simulator serves one connection a port.
  */
 export async function openMssim(
   address: { readonly commands: SocketAddress; readonly platform?: SocketAddress },

@@ -14,6 +14,8 @@ export interface Exchange {
   refuse?(command: Uint8Array): string | undefined;
   /** Absent where the channel has no such thing. */
   readonly cancellation?: Cancellation;
+  /** What it may be that a command is not answered, where this channel knows more than that. */
+  silence?(): string | undefined;
   /** Also in the middle of an exchange, whose outcome then matters to nobody. */
   close(reason: Error): Promise<void>;
 }
@@ -78,8 +80,12 @@ class SerialTransport implements TpmTransport {
   async #exchange(command: Uint8Array, signal: AbortSignal | undefined): Promise<Uint8Array> {
     if (this.#ended) throw this.#ended;
     const broken = new Promise<never>((_, reject) => (this.#breakOff = reject));
-    const late = new Error(`the TPM did not answer within ${this.#timeoutMillis} ms`);
-    const timer = setTimeout(() => void this.#end(late), this.#timeoutMillis);
+    const tooLate = () => {
+      const why = this.#connection.silence?.();
+      const late = `the TPM did not answer within ${this.#timeoutMillis} ms`;
+      void this.#end(new Error(why === undefined ? late : `${late}: ${why}`));
+    };
+    const timer = setTimeout(tooLate, this.#timeoutMillis);
     const { cancellation } = this.#connection;
     let raised: Promise<void> | undefined;
     const cancel = () => {

@@ -5,6 +5,8 @@ import type { Cancellation, Exchange } from './serial.ts';
 
 /** How a stream carries commands and responses. */
 export interface Framing {
+  /** The other channel of such a TPM, which answers no commands. */
+  readonly otherChannel: string;
   wrap(command: Uint8Array): Uint8Array;
   /** Why a command cannot be sent: it would get the stream out of step. */
   refuse?(command: Uint8Array): string | undefined;
@@ -22,6 +24,7 @@ const SIZE_END = 6;
 
 /** Nothing is added: tag u16 and size u32 of the header say where a command or a response ends. Part 1, 18. */
 export const BARE: Framing = {
+  otherChannel: 'its control channel',
   wrap: (command) => command,
   refuse: (command) =>
     declaredSize(command) === command.length ? undefined : `a command of ${command.length} bytes that says otherwise`,
@@ -42,6 +45,7 @@ const MSSIM_SEND_COMMAND = 8;
  */
 export function mssimFraming(locality: number): Framing {
   return {
+    otherChannel: 'its platform port',
     wrap: (command) => concat(u32be(MSSIM_SEND_COMMAND), Uint8Array.of(locality), u32be(command.length), command),
     unwrap: (held) => {
       if (held.length < 4) return undefined;
@@ -81,6 +85,7 @@ export function streamExchange(
 ): Exchange {
   let waiting: Waiting | undefined;
   let held: Uint8Array = new Uint8Array(0);
+  let hasAnswered = false;
 
   const fail = (reason: Error) => {
     socket.destroy();
@@ -98,6 +103,7 @@ export function streamExchange(
       if (held.length > message.length) throw new Error('the TPM sent more than its response');
       const { resolve } = waiting;
       waiting = undefined;
+      hasAnswered = true;
       held = new Uint8Array(0);
       resolve(message.response);
     } catch (error) {
@@ -113,6 +119,8 @@ export function streamExchange(
         socket.write(framing.wrap(command));
       }),
     refuse: (command) => framing.refuse?.(command),
+    silence: () =>
+      hasAnswered ? undefined : `another client may hold the connection, or this is ${framing.otherChannel}`,
     ...(extras.cancellation && { cancellation: extras.cancellation }),
     close: async (reason) => {
       const { farewell } = extras;

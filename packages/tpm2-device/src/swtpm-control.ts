@@ -15,6 +15,8 @@ const DECRYPTED = 1;
 /** What swtpm keeps of a TPM has a few kilobytes. */
 const MAX_STATE = 1024 * 1024;
 const ANSWER_TIMEOUT_MILLIS = 10_000;
+const SILENCE =
+  'swtpm did not answer on its control channel: another client may hold it, or this is the channel of the commands';
 
 /** swtpm runs, but its state does not open: another key than it was written with, or a damaged file. */
 export class SwtpmStateError extends Error {
@@ -115,7 +117,7 @@ async function exchange(
   try {
     return await new Promise<Uint8Array>((resolve, reject) => {
       let held = new Uint8Array(0);
-      socket.setTimeout(timeoutMillis, () => reject(new Error('swtpm did not answer on its control channel')));
+      socket.setTimeout(timeoutMillis, () => reject(new Error(SILENCE)));
       socket.on('error', reject);
       socket.on('close', () => reject(new Error('swtpm closed its control channel')));
       socket.on('data', (chunk: Uint8Array) => {

@@ -15,7 +15,7 @@ export interface LocalityOptions extends TransportOptions {
 
 /**
  * A swtpm with both of its channels, each TCP or UNIX: commands over `data`, their locality and cancellation over `control`, which is
- * connected to for each request and must be free. Rejects when one of them does not listen, when the locality is refused, or when this
+ * connected to for each request and must be free. Rejects with a `TpmDeviceError` when one of them does not listen, else when it is silent, when the locality is refused, or when this
  * swtpm has no localities and one is asked for. swtpm 0.7.1 reads its control channel between commands alone: a cancellation
  * then changes nothing, and the command is answered in full. A swtpm without the feature is as `openTpmSocket`.
  */

@@ -4,11 +4,21 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromHex, toHex } from '@sekimori/bytes';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { TpmTransport } from '@sekimori/tpm2';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { deviceError, deviceExchange } from '../src/linux.ts';
-import { openLinuxTpm, openMssim, openSwtpm, openTpmSocket, signalMssim, TpmDeviceError } from '../src/index.ts';
+import {
+  openLinuxTpm,
+  openMssim,
+  openSwtpm,
+  openTpmSocket,
+  signalMssim,
+  type SocketAddress,
+  TpmDeviceError,
+} from '../src/index.ts';
+import { socketError } from '../src/socket.ts';
 import { serialTransport } from '../src/serial.ts';
-import { controlPeer, mssimPeer, streamPeer } from './peers.ts';
+import { BARE_PEER, controlPeer, mssimPeer, streamPeer } from './peers.ts';
 
 const COMMAND = fromHex('80010000000c000001440000')!;
 const ANSWER = fromHex('80010000000a00000000')!;
@@ -122,11 +132,62 @@ describe('a device', () => {
 describe('a socket', () => {
   it('that nobody listens at is an error', async () => {
     const path = join(await aFolder(), 'none');
-    await expect(openTpmSocket({ path })).rejects.toThrow('ENOENT');
-    await expect(openMssim({ commands: { path } })).rejects.toThrow('ENOENT');
-    await expect(openSwtpm({ data: { path }, control: { path } })).rejects.toThrow('ENOENT');
-    await expect(signalMssim({ path }, 'powerOn')).rejects.toThrow('ENOENT');
+    const opened = [
+      openTpmSocket({ path }),
+      openMssim({ commands: { path } }),
+      openSwtpm({ data: { path }, control: { path } }),
+      signalMssim({ path }, 'powerOn'),
+    ];
+    for (const each of opened) {
+      const error = await each.then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toBeInstanceOf(TpmDeviceError);
+      expect(error).toMatchObject({ reason: 'missing', cause: { code: 'ENOENT' } });
+      expect((error as Error).message).toBe(`nobody listens at ${path} (ENOENT)`);
+    }
   });
+  it.each([
+    ['ECONNREFUSED', 'missing', 'nobody listens at localhost:2321'],
+    ['ENOTFOUND', 'missing', 'no host of this name: localhost:2321'],
+    ['EACCES', 'denied', 'may not use localhost:2321'],
+    ['EPERM', 'denied', 'may not use localhost:2321'],
+    ['ENOTSOCK', 'no-device', 'localhost:2321 is no socket'],
+    ['EMFILE', 'other', 'connect to localhost:2321: EMFILE'],
+  ] as const)('that answers %s is %s', (code, reason, words) => {
+    // where a name has several addresses, the error of all of them has no message
+    const error = socketError({ host: 'localhost', port: 2321 }, Object.assign(new Error(''), { code }));
+    expect(error.reason).toBe(reason);
+    expect(error.message).toContain(words);
+  });
+  it.each([
+    ['its control channel', BARE_PEER, openTpmSocket],
+    ['its platform port', mssimPeer(0), (commands: SocketAddress) => openMssim({ commands })],
+  ])(
+    'that is silent from the start may be held by another, or be %s; later it is just late',
+    async (other, framing, connect) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      onTestFinished(() => void vi.useRealTimers());
+      const { address, peer, close } = await streamPeer(join(await aFolder(), 'data'), framing);
+      onTestFinished(close);
+      const lateAnswer = async (transport: TpmTransport) => {
+        const refusal = transport.transmit(COMMAND).catch((error: Error) => error.message);
+        await peer.command();
+        vi.advanceTimersByTime(90_000);
+        return refusal;
+      };
+      expect(await lateAnswer(await connect(address))).toBe(
+        `the TPM did not answer within 90000 ms: another client may hold the connection, or this is ${other}`,
+      );
+      const used = await connect(address);
+      const answered = used.transmit(COMMAND);
+      await peer.command();
+      peer.answer(ANSWER);
+      await answered;
+      expect(await lateAnswer(used)).toBe('the TPM did not answer within 90000 ms');
+    },
+  );
   it('does not take a command that would get the stream out of step', async () => {
     const { address, close } = await controlPeer(join(await aFolder(), 'data'), () => ANSWER);
     onTestFinished(close);
