@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { ok, type Result } from '@sekimori/result';
 import { type CommandFault, wrongUsage } from './command.ts';
 
@@ -25,6 +26,8 @@ export function addressFrom(
   const tcp = /^(?:\[([0-9A-Fa-f:.]+)\]|([^/:]+)):(\d{1,5})$/.exec(swtpm);
   const port = Number(tcp?.[3]);
   if (tcp && port >= 1 && port <= 65_535) return ok({ kind: 'tcp', host: (tcp[1] ?? tcp[2])!, port });
+  if (isIP(swtpm.replaceAll(/^\[|\]$/g, '')) !== 0 || swtpm === 'localhost')
+    return wrongUsage(`--swtpm names an address without a port: '${swtpm}'`, 'such as --swtpm 127.0.0.1:2321');
   if (swtpm === '' || tcp || /^[^/]*:\d*$/.test(swtpm))
     return wrongUsage(
       `--swtpm names no socket: '${swtpm}'`,

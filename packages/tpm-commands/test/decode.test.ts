@@ -1,7 +1,7 @@
 import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { concat, fromHex, toBase64, toBase64Url, toHex, utf8 } from '@sekimori/bytes';
+import { concat, fromHex, toBase64, toBase64Url, toHex, u16be, utf8 } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
 import { nodeCrypto as crypto } from '@sekimori/crypto-core/node';
@@ -18,6 +18,7 @@ import {
   SRK_ECC_P256,
   Tpm,
   TPM2B_PUBLIC,
+  TPM_ALG,
   TPM_RH,
   TPMA_NV,
   TPMA_SESSION,
@@ -30,7 +31,7 @@ import { programsMissing } from '@sekimori/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import fuzz from '../fuzz/decode.ts';
 import { decodeStructure, STRUCTURE_TYPES, type StructureNode } from '../src/index.ts';
-import { refusal, shown } from './given.ts';
+import { refusal, run, shown } from './given.ts';
 import { aBench, type Bench } from './tools.ts';
 
 const hex = (text: string) => fromHex(text.replaceAll(' ', ''))!;
@@ -74,6 +75,12 @@ describe('a structure', () => {
     expect(at(nv.tree, 'nvIndex').words).toBe('endorsement certificate, RSA-2048 (L-1)');
     expect(at(nv.tree, 'attributes').words).toBe('kind ordinary, authRead, written');
   });
+  it.each(['sha1', 'sha256', 'sha384', 'sha512'] as const)('of a bare Name of %s is a Name first', (hash) => {
+    const name = concat(u16be(TPM_ALG[hash]), crypto.hash(hash, utf8('a public area')));
+    const { type, tree, alsoReadsAs } = decodeStructure(name);
+    expect([type, alsoReadsAs[0]]).toEqual(['Name', 'TPMT_HA']);
+    expect(tree.parts).toEqual(decodeStructure(name, { as: 'TPMT_HA' }).tree.parts);
+  });
   it('is read with every algorithm of the registry: EK template H-5 has SM2, SM3 and SM4', () => {
     const h5 = hex(
       '0023 0012 000300f2 0020 167860a35f2c5c3567f9c927ac56c032f3b3a6462f8d037998e7a10f77fa454a 0013 0080 0043 0010 0020 0010 0000 0000',
@@ -87,7 +94,7 @@ describe('a structure', () => {
     ['TPM2B_ATTEST', concat(hex('0081'), SAMPLE_QUOTE)],
     ['TPM2B_DIGEST', concat(hex('0020'), new Uint8Array(32))],
     ['TPM2B_NAME', concat(hex('0022'), nameOf(crypto, EK_RSA_2048))],
-    ['TPMT_HA', nameOf(crypto, EK_RSA_2048)],
+    ['Name', nameOf(crypto, EK_RSA_2048)],
     ['TPM2B_PRIVATE', concat(hex('007e'), crypto.random(126))],
     ['TPMT_TK_CREATION', hex('8021 40000007 0000')],
     ['TPML_PCR_SELECTION', hex('00000001 000b 03 810001')],
@@ -311,6 +318,9 @@ describe('tpm decode', () => {
     ['nothing', { args: [] }],
     ['no bytes', { args: ['-'] }],
     ['odd hex', { args: ['abc'] }],
+    ['odd hex that would be base64url', { args: ['8001000'] }],
+    ['odd hex with colons', { args: ['80:01:00:00:0'] }],
+    ['odd hex on standard input', { args: ['-'], stdin: utf8('0x8001000\n') }],
     ['a file that is not there', { args: ['no-such-file.bin'] }],
     ['a type that is none', { args: ['00'], options: { as: 'TPMT_PUBLIK' } }],
     ['a command that is none', { args: ['00'], options: { responseTo: 'Guess' } }],
@@ -324,6 +334,16 @@ describe('tpm decode', () => {
     expect(document.fault).toMatchObject({ code: 'malformed', offset: 97 });
     expect(lines).toContain('0004  8018                              type: TPMI_ST_ATTEST = quote');
     expect(lines.at(-1)).toBe('  at 0061, in TPMS_ATTEST.attested.TPMS_QUOTE_INFO.pcrDigest');
+  });
+  it('says of what nothing is known of no more than that', async () => {
+    const { notes = [] } = await shown('decode', { args: ['-'], stdin: utf8('nothing of a TPM') });
+    expect(notes).toEqual([expect.stringContaining("'--as TYPE' says what they are")]);
+    const cut = await shown('decode', { args: [toHex(SAMPLE_QUOTE.subarray(0, 120))] });
+    expect(cut.notes).toEqual([expect.stringContaining('this one got furthest')]);
+  });
+  it('says what is wrong with hex that lost a digit', async () => {
+    const outcome = await run('decode', { args: ['8001000'] });
+    expect(outcome).toMatchObject({ ok: false, fault: { detail: 'the argument is hex with an odd number of digits' } });
   });
   it('warns of secrets on stderr', async () => {
     const { notes = [] } = await shown('decode', {
@@ -343,6 +363,7 @@ describe('tpm decode', () => {
       'TPMS_CONTEXT',
       'TPML_DIGEST',
       'TPM2B_NV_PUBLIC',
+      'Name',
       'tpm2-tools-credential',
     ])
       expect(lines).toContain(name);
@@ -388,7 +409,7 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup', 'tpm2_createek', 'tpm2_p
     ['ak.pub', 'TPM2B_PUBLIC'],
     ['ak.priv', 'TPM2B_PRIVATE'],
     ['key.priv', 'TPM2B_PRIVATE'],
-    ['ak.name', 'TPMT_HA'],
+    ['ak.name', 'Name'],
     ['quote.msg', 'TPMS_ATTEST'],
     ['quote.sig', 'TPMT_SIGNATURE'],
     ['certify.msg', 'TPMS_ATTEST'],

@@ -305,6 +305,12 @@ describe.skipIf(programsMissing('swtpm', 'swtpm_setup', 'tpm2_getcap'))('with a 
 });
 
 describe('a socket', () => {
+  it.each(['127.0.0.1', '::1', '[::1]', 'localhost'])('of %s, without a port, is wrong usage', async (swtpm) => {
+    expect(await run('info', { options: { swtpm } })).toMatchObject({
+      ok: false,
+      fault: { code: 'usage', detail: `--swtpm names an address without a port: '${swtpm}'` },
+    });
+  });
   it('that takes the connection and never answers is left after ten seconds', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());

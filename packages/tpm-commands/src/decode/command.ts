@@ -44,7 +44,7 @@ function notesOn({ type, secret, fault }: DecodedStructure, { options }: Given):
   return [
     ...(secret ? ['WARNING: secrets stand in this output: whoever reads it can use them'] : []),
     ...(type === 'response' ? ["'--response-to COMMAND' shows what is in the answer"] : []),
-    ...(found && fault
+    ...(found && fault && type !== 'unknown'
       ? [
           "no type reads these bytes to the last; this one got furthest. '--as TYPE' chooses another; types with secrets are never tried",
         ]

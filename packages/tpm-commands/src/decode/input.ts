@@ -20,6 +20,7 @@ export async function bytesFrom(given: Given): Promise<Result<Uint8Array, Comman
 }
 
 function base64Or(argument: string): Result<Uint8Array, CommandFault> {
+  if (isOddHex(argument)) return oddHex('the argument');
   const bytes = base64In(argument);
   if (bytes) return ok(bytes);
   return wrongUsage(
@@ -34,16 +35,30 @@ function contentOf(bytes: Uint8Array | undefined, what: string): Result<Uint8Arr
   const isText =
     bytes.length > 0 && bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d));
   const text = isText ? new TextDecoder().decode(bytes) : undefined;
+  if (text !== undefined && isOddHex(text)) return oddHex(what);
   const content = text === undefined ? bytes : (hexIn(text) ?? base64In(text) ?? bytes);
   if (content.length > MAX_BYTES)
     return fail('structure-too-large', `${what} has ${content.length} bytes, at most ${MAX_BYTES} are read`);
   return ok(content);
 }
 
-/** As programs print it: white space, colons and 0x may stand between. */
 function hexIn(text: string): Uint8Array | undefined {
-  const digits = text.replaceAll(/0x|[\s:,]/gi, '');
+  const digits = digitsIn(text);
   return digits === '' ? undefined : fromHex(digits.toLowerCase());
+}
+
+/** As programs print it: white space, colons and 0x may stand between. */
+function digitsIn(text: string): string {
+  return text.replaceAll(/0x|[\s:,]/gi, '');
+}
+
+/** Base64 that holds hex digits alone, an odd number of them, is far rarer than hex that lost one. */
+function isOddHex(text: string): boolean {
+  return /^(?:[0-9a-f]{2})*[0-9a-f]$/i.test(digitsIn(text));
+}
+
+function oddHex(what: string): Result<Uint8Array, CommandFault> {
+  return wrongUsage(`${what} is hex with an odd number of digits`, 'a digit is missing, or there is one too many');
 }
 
 function base64In(text: string): Uint8Array | undefined {

@@ -146,10 +146,10 @@ function tellingBits({ name, key, length, value, parts }: Dissected, fits: boole
 
 const RSA_SIZES: readonly number[] = [128, 256, 384, 512];
 
-/** Which of the many TPM2B that hold just bytes is the likely one, by its length. The last is the likeliest. */
+/** Which of the many types that hold just bytes is the likely one, by its length. The last is the likeliest. */
 function likelyBuffers(bytes: Uint8Array): readonly string[] {
   const size = bytes.length - 2;
-  if (DIGEST_SIZES.includes(size)) return ['TPM2B_NONCE', 'TPM2B_DIGEST'];
+  if (DIGEST_SIZES.includes(size)) return ['TPM2B_NONCE', 'TPM2B_DIGEST', 'Name'];
   if (DIGEST_SIZES.includes(size - 2)) return ['TPM2B_DATA', 'TPM2B_NAME'];
   if (RSA_SIZES.includes(size)) return ['TPM2B_PUBLIC_KEY_RSA', 'TPM2B_ENCRYPTED_SECRET'];
   return size > 66 ? ['TPM2B_PRIVATE'] : ['TPM2B_DATA'];

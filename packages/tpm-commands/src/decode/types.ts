@@ -29,8 +29,9 @@ const CONTEXT_FILE = fileHeader('tpm2-tools-context', 1)
   .field('sequence', u64)
   .field('contextBlob', tpm2.TPM2B_CONTEXT_DATA);
 
-/** Beside the exports: the same types with more inside, and files of tpm2-tools. */
+/** Beside the exports: bare Names, the same types with more inside, and files of tpm2-tools. */
 const MORE: readonly Codec<unknown>[] = [
+  { ...tpm2.TPMT_HA, name: 'Name' }, // of an object or an NV index, without a size: Part 1, 16
   sized(u16, 1024, tpm2.TPMS_ATTEST, 'TPM2B_ATTEST'),
   fileHeader('tpm2-tools-credential', 1)
     .field('credentialBlob', tpm2.TPM2B_ID_OBJECT)
