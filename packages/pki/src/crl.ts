@@ -1,4 +1,4 @@
-import { equal } from '@sekimori/bytes';
+import { equal, utf8 } from '@sekimori/bytes';
 import { type Crypto, der, type PublicKey } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import { DerCursor, readingDer } from './asn1.ts';
@@ -89,7 +89,8 @@ export class Crl {
 }
 
 /**
- * Total and bounded; works on its own copy. `crl-malformed`: not one CertificateList in DER, or larger than 8 MiB.
+ * Total and bounded; works on its own copy. `crl-malformed`: not one CertificateList in DER, or larger than 8 MiB. Of PEM text, `readPem`
+ * gives the DER.
  * `crl-unsupported`: a delta CRL, or one with a critical extension, of its own or of an entry, that is not processed: RFC 5280
  * sections 5.2 and 5.3 forbid to judge any certificate by it.
  */
@@ -97,9 +98,15 @@ export function parseCrl(bytes: Uint8Array): Result<Crl, Fault<'crl-malformed' |
   if (bytes.length > MAX_CRL_BYTES) return fail('crl-malformed', `${bytes.length} bytes, at most ${MAX_CRL_BYTES}`);
   const own = Uint8Array.from(bytes);
   const read = readingDer('crl-malformed', () => readCrl(own));
-  if (!read.ok) return read;
+  if (!read.ok) return isPem(own) ? fail('crl-malformed', 'it is PEM: readPem gives the DER in it') : read;
   const { fields, unsupported } = read.value;
   return unsupported === undefined ? ok(new Crl(own, fields)) : fail('crl-unsupported', unsupported);
+}
+
+const PEM_BEGINS = utf8('-----BEGIN');
+
+function isPem(bytes: Uint8Array): boolean {
+  return equal(bytes.subarray(0, PEM_BEGINS.length), PEM_BEGINS);
 }
 
 const PROCESSED: ReadonlySet<string> = new Set([

@@ -78,7 +78,7 @@ export interface EndorsementExamination {
  * TCG EK Credential Profile for TPM 2.0: a leaf for tcg-kp-EKCertificate, for encryption alone, that names the TPM, with a path to
  * the root of a vendor that may vouch for its maker. The purpose by itself proves nothing, since issuing CAs carry it too. An end
  * of validity that has passed warns: TPMs outlive their certificates. Each flaw of the path is one `ek-certificate-untrusted` with
- * that flaw as its cause. Never throws for what a certificate holds.
+ * that flaw as its cause, and its words in the detail. Never throws for what a certificate holds.
  */
 export function examineEndorsementCertificate(
   crypto: Crypto,
@@ -111,15 +111,16 @@ export function examineEndorsementCertificate(
     purpose: PURPOSE.tcgEndorsementKey,
     expired: 'finding',
   });
-  const untrusted = (fault: Fault, at: number) =>
-    refuse('ek-certificate-untrusted', 'no path to a trusted TPM vendor root', at, fault);
+  const untrusted = (what: string, fault: Fault, at: number) =>
+    refuse('ek-certificate-untrusted', `${what}: ${fault.detail}`, at, fault);
   const path = chain ?? [certificate];
-  if (!chain && !outcome.ok) untrusted(outcome.fault, 0);
+  if (!chain && !outcome.ok) untrusted('no path to a trusted TPM vendor root', outcome.fault, 0);
   for (const { refuses, fault, certificate: about } of flaws) {
     const index = path.indexOf(about);
     if (!refuses) warn(fault.code, fault.detail, index);
     // of the leaf's own purpose all is said already
-    else if (index > 0 || fault.code !== 'chain-purpose') untrusted(fault, index);
+    else if (index > 0 || fault.code !== 'chain-purpose')
+      untrusted('the path to a trusted TPM vendor root does not hold', fault, index);
   }
   for (const [index, issuer] of path.entries()) {
     const issuerKey = issuer.publicKey(crypto);

@@ -8,7 +8,8 @@ const FULL_CERTIFICATE = [0x10, 0x02];
 
 /**
  * The DER certificate inside what an NV index holds: without the TCG header that some vendors put before it and without the
- * padding after it (one byte repeated: 00, FF and 11 occur). The certificate itself is not looked at.
+ * padding after it (one byte repeated: 00, FF and 11 occur). Gives its DER bytes, for `parseCertificate`: the certificate itself is not
+ * looked at.
  */
 export function certificateFromNv(nv: Uint8Array): Result<Uint8Array, Fault<'certificate-malformed'>> {
   let body = nv;

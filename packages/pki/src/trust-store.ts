@@ -224,7 +224,13 @@ function merge(
   // what the caller says is right; the subject tells more where it is the same vendor (Pluton in processors of others)
   const implied = said === undefined || said === found?.vendor ? found : named;
   const manufacturers = source.manufacturers ?? implied?.manufacturers ?? [];
-  if (vendor === undefined) say('warns', 'trust-vendor', `nothing tells the vendor of ${who}`);
+  const vouches = kind === 'intermediate' || manufacturers.length > 0;
+  if (vendor === undefined)
+    say(
+      'warns',
+      'trust-vendor',
+      `nothing tells the vendor of ${who}${vouches ? '' : ", and it vouches for no TPM until 'manufacturers' is given"}`,
+    );
   else if (said !== undefined && known?.vendor !== undefined && said !== known.vendor)
     say('warns', 'trust-vendor', `${who} was of ${known.vendor} before, and now of ${said}`);
   if (kind === 'root' && manufacturers.some(isSoftwareTpmVendor))

@@ -187,6 +187,15 @@ describe('refused CRLs', () => {
     });
   });
 
+  it('crl-malformed: PEM, and the detail says what to do', async () => {
+    const pem = writePem('X509 CRL', await write());
+    expect(parseCrl(utf8(pem))).toMatchObject({
+      fault: { code: 'crl-malformed', detail: 'it is PEM: readPem gives the DER in it' },
+    });
+    const [block] = expectOk(readPem(pem));
+    expect(parseCrl(block!.der).ok).toBe(true);
+  });
+
   it('crl-malformed: a signed algorithm that is not the outer one', async () => {
     const bytes = Uint8Array.from(await write());
     const oid = der.oid('1.2.840.10045.4.3.2');

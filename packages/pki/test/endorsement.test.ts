@@ -80,7 +80,21 @@ describe('an EK certificate', () => {
   });
   it('ek-certificate-untrusted: not yet valid; the cause says so', async () => {
     expect(check(await ek(GOOD, { from: day('2028-01-01') }))).toMatchObject({
-      fault: { code: 'ek-certificate-untrusted', cause: { code: 'chain-not-yet-valid' } },
+      fault: {
+        code: 'ek-certificate-untrusted',
+        detail: "the path to a trusted TPM vendor root does not hold: 'CN=ek' is valid from 2028-01-01T00:00:00.000Z",
+        cause: { code: 'chain-not-yet-valid' },
+      },
+    });
+  });
+  it('ek-certificate-untrusted: no path at all; the detail names the issuer that is missing', async () => {
+    expect(check(await ek(), { roots: [] })).toMatchObject({
+      fault: {
+        code: 'ek-certificate-untrusted',
+        detail:
+          "no path to a trusted TPM vendor root: no trusted certificate of 'CN=TPM vendor root', which issued 'CN=ek'",
+        cause: { code: 'chain-untrusted' },
+      },
     });
   });
   it('ek-certificate-is-ca: an issuing CA carries the same purpose', async () => {

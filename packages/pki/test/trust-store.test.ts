@@ -174,6 +174,12 @@ describe('findings of a trust store', () => {
   it('trust-vendor: nobody knows it, or two say different things; trust-software-vendor', async () => {
     const { certificate } = await make({ name: 'some root' });
     expect(filled([certificate.der, from]).findings).toEqual(['trust-vendor']);
+    const detailOf = (source: object) =>
+      new TrustStore(nodeCrypto).add(certificate.der, { ...from, ...source }).map(({ detail }) => detail);
+    const nobodys = "nothing tells the vendor of 'CN=some root'";
+    expect(detailOf({})).toEqual([`${nobodys}, and it vouches for no TPM until 'manufacturers' is given`]);
+    expect(detailOf({ kind: 'intermediate' })).toEqual([nobodys]);
+    expect(detailOf({ manufacturers: ['49465800'] })).toEqual([nobodys]);
     const twice = filled([certificate.der, { ...from, vendor: 'IFX' }], [certificate.der, { ...from, vendor: 'STM' }]);
     expect(twice.findings).toEqual(['trust-vendor']);
     expect(filled([certificate.der, { ...from, vendor: 'IBM' }]).findings).toEqual(['trust-software-vendor']);
