@@ -10,6 +10,7 @@ import {
   activateCredential,
   createAttestationKey,
   createPrimary,
+  listHandles,
   makeCredential,
   makePersistent,
   openEndorsementKey,
@@ -82,6 +83,21 @@ describe.skipIf(missing('swtpm', 'swtpm_setup'))('a swtpm', () => {
     await transport.close();
     await (await swtpm.open()).close();
     await swtpm.stop();
+    await swtpm.stop();
+  });
+  it('has all its slots again after a client that had it for itself', async () => {
+    const swtpm = await startSwtpm({ stateDir: stateDir() });
+    const alone = new Tpm(await swtpm.open(), crypto, { exclusive: true });
+    for (let slot = 0; slot < 3; slot++) expectOk(await createPrimary(alone, TPM_RH.null, SRK_ECC_P256));
+    expect(await createPrimary(alone, TPM_RH.null, SRK_ECC_P256)).toMatchObject({
+      fault: {
+        response: { name: 'TPM_RC_OBJECT_MEMORY' },
+        detail: expect.stringContaining('this client holds') as unknown,
+      },
+    });
+    await alone.close();
+    const next = new Tpm(await swtpm.open(), crypto);
+    expect(expectOk(await listHandles(next, 0x80000000, 0x80ffffff))).toEqual([]);
     await swtpm.stop();
   });
   it('that cannot start says why', async () => {

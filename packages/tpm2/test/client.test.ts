@@ -45,6 +45,53 @@ describe('resending', () => {
   });
 });
 
+describe('slots', () => {
+  const STARTED = `8001 00000030 00000000 02000001 0020 ${'22'.repeat(32)}`;
+  const start = (tpm: Tpm) =>
+    tpm.run('StartAuthSession', {
+      handles: { tpmKey: TPM_RH.null, bind: TPM_RH.null },
+      parameters: {
+        nonceCaller: new Uint8Array(16),
+        encryptedSalt: new Uint8Array(0),
+        sessionType: 'hmac',
+        symmetric: { algorithm: 'null' },
+        authHash: 'sha256',
+      },
+    });
+  it('are known while they are held, and told where there is no room', async () => {
+    const { tpm } = scripted(STARTED, '8001 0000000a 00000903', '8001 0000000a 00000000');
+    await start(tpm);
+    expect(tpm.held).toEqual([0x02000001]);
+    const refused = await start(tpm);
+    expect(refused).toMatchObject({
+      fault: { detail: expect.stringContaining('this client holds 0x2000001') as unknown },
+    });
+    await tpm.flush(0x02000001);
+    expect(tpm.held).toEqual([]);
+  });
+  it('are freed when a client leaves that has the TPM for itself, which it shuts down', async () => {
+    const { sent, transport } = scripted(STARTED, '8001 0000000a 00000000');
+    const [shared, alone] = [new Tpm(transport, crypto), new Tpm(transport, crypto, { exclusive: true })];
+    await shared.close();
+    expect(sent).toEqual([]);
+    await start(alone);
+    await alone.close();
+    expect(sent.slice(1)).toEqual(['80010000000e0000016502000001', '80010000000c000001450000']);
+  });
+});
+
+describe('a refusal', () => {
+  it('names the parameter that it blames', async () => {
+    const { tpm } = scripted('8001 0000000a 000002c4');
+    const refused = await tpm.run('GetCapability', {
+      parameters: { capability: 'handles', property: 0, propertyCount: 1 },
+    });
+    expect(refused).toMatchObject({
+      fault: { detail: 'TPM2_GetCapability: TPM_RC_VALUE (0x2c4, parameter 2, property)' },
+    });
+  });
+});
+
 describe('a response', () => {
   it.each([
     ['with bytes left over', '8001 00000011 00000000 0004 01020304 00'],
