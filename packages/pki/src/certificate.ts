@@ -1,16 +1,16 @@
-import { equal, toHex } from '@sekimori/bytes';
-import { type Crypto, der, ecdsaFromDer, type PublicKey, signatureFamily } from '@sekimori/crypto-core';
+import { toHex } from '@sekimori/bytes';
+import { type Crypto, der, type PublicKey } from '@sekimori/crypto-core';
 import { type Fault, type Result, fail } from '@sekimori/result';
-import { DerCursor, readingDer } from './asn1.ts';
+import { type DerCursor, readingDer } from './asn1.ts';
 import { type Extensions, NO_EXTENSIONS, readExtensions } from './extensions.ts';
 import { type DistinguishedName, readName } from './names.ts';
-import { type CertificateSignatureAlgorithm, readSignatureAlgorithm } from './signature-algorithms.ts';
+import type { CertificateSignatureAlgorithm } from './signature-algorithms.ts';
+import { readSigned, type Signed } from './signed.ts';
 import { timeOf } from './time.ts';
 
 export const MAX_CERTIFICATE_BYTES = 64 * 1024;
 
-interface Fields {
-  readonly tbs: Uint8Array;
+interface Fields extends Signed {
   readonly version: 1 | 2 | 3;
   readonly serial: string;
   readonly issuer: DistinguishedName;
@@ -18,8 +18,6 @@ interface Fields {
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly spki: Uint8Array;
-  readonly signatureAlgorithm: CertificateSignatureAlgorithm;
-  readonly signature: Uint8Array;
   readonly extensions: Extensions;
 }
 
@@ -81,33 +79,11 @@ export function parseCertificate(bytes: Uint8Array): Result<Certificate, Fault<'
   return readingDer('certificate-malformed', () => new Certificate(own, readCertificate(own)));
 }
 
-/** A certificate or a CRL. False for a signature that does not hold, and for an algorithm that is not listed or does not fit the key. */
-export function verifySignature(
-  crypto: Crypto,
-  signed: Pick<Certificate, 'tbs' | 'signatureAlgorithm' | 'signature'>,
-  issuerKey: PublicKey,
-): boolean {
-  const { name } = signed.signatureAlgorithm;
-  if (!name) return false;
-  if (signatureFamily(name) !== 'ecdsa') return crypto.verify(issuerKey, name, signed.tbs, signed.signature);
-  const raw = issuerKey.type === 'ec' ? ecdsaFromDer(signed.signature, issuerKey.curve) : undefined;
-  return raw !== undefined && crypto.verify(issuerKey, name, signed.tbs, raw);
-}
-
 function readCertificate(bytes: Uint8Array): Fields {
-  const outer = DerCursor.of(bytes, der.TAG.sequence, 'Certificate');
-  const signed = outer.next(der.TAG.sequence, 'tbsCertificate');
-  const algorithmNode = outer.next(der.TAG.sequence, 'signatureAlgorithm');
-  const signatureNode = outer.next(der.TAG.bitString, 'signature');
-  outer.end();
-  const signature = der.bitsOf(signatureNode) ?? outer.stop('a BIT STRING of whole bytes is due', 'signature');
-
-  const tbs = new DerCursor(signed.content, 'tbsCertificate');
+  const { content: tbs, repeatedAlgorithm, ...signed } = readSigned(bytes, 'Certificate', 'tbsCertificate');
   const version = tbs.sees(0xa0) ? readVersion(tbs.inside(0xa0, 'version')) : 1;
   const serial = toHex(readSerial(tbs));
-  const innerAlgorithm = tbs.next(der.TAG.sequence, 'signature');
-  if (!equal(innerAlgorithm.bytes, algorithmNode.bytes))
-    tbs.stop('the signed algorithm is not the outer one', 'signature');
+  repeatedAlgorithm();
   const issuer = readName(tbs.next(der.TAG.sequence, 'issuer'), 'tbsCertificate.issuer');
   const validity = tbs.inside(der.TAG.sequence, 'validity');
   const notBefore = timeOf(validity.any('notBefore')) ?? validity.stop('not a time', 'notBefore');
@@ -126,7 +102,7 @@ function readCertificate(bytes: Uint8Array): Fields {
   }
   tbs.end();
   return {
-    tbs: signed.bytes,
+    ...signed,
     version,
     serial,
     issuer,
@@ -134,8 +110,6 @@ function readCertificate(bytes: Uint8Array): Fields {
     notBefore,
     notAfter,
     spki,
-    signatureAlgorithm: readSignatureAlgorithm(new DerCursor(algorithmNode.content, 'Certificate.signatureAlgorithm')),
-    signature,
     extensions,
   };
 }

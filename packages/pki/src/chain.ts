@@ -1,7 +1,8 @@
 import { equal } from '@sekimori/bytes';
 import type { Crypto } from '@sekimori/crypto-core';
 import { type Failed, type Fault, type Result, fail, ok } from '@sekimori/result';
-import { type Certificate, verifySignature } from './certificate.ts';
+import type { Certificate } from './certificate.ts';
+import { verifySignature } from './signed.ts';
 import type { ChainCache } from './chain-cache.ts';
 import { EXTENSION, PURPOSE } from './oids.ts';
 

@@ -2,13 +2,13 @@ import { equal, utf8 } from '@sekimori/bytes';
 import { type Crypto, der, type PublicKey } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
 import { DerCursor, readingDer } from './asn1.ts';
-import { verifySignature } from './certificate.ts';
 import { CrlEntries, type EntryPlaces, readEntries } from './crl-entries.ts';
 import { readPointName, reasonsOf } from './distribution-points.ts';
 import { type Extensions, type GeneralName, NO_EXTENSIONS, readExtensions } from './extensions.ts';
 import { type DistinguishedName, readName } from './names.ts';
 import { EXTENSION } from './oids.ts';
-import { type CertificateSignatureAlgorithm, readSignatureAlgorithm } from './signature-algorithms.ts';
+import type { CertificateSignatureAlgorithm } from './signature-algorithms.ts';
+import { readSigned, type Signed, verifySignature } from './signed.ts';
 import { timeOf } from './time.ts';
 
 export const MAX_CRL_BYTES = 8 * 1024 * 1024;
@@ -35,14 +35,11 @@ const WHOLE: CrlScope = {
   names: undefined,
 };
 
-interface Fields {
-  readonly tbs: Uint8Array;
+interface Fields extends Signed {
   readonly version: 1 | 2;
   readonly issuer: DistinguishedName;
   readonly thisUpdate: Date;
   readonly nextUpdate: Date | undefined;
-  readonly signatureAlgorithm: CertificateSignatureAlgorithm;
-  readonly signature: Uint8Array;
   readonly extensions: Extensions;
   readonly scope: CrlScope;
   readonly places: EntryPlaces;
@@ -116,20 +113,9 @@ const PROCESSED: ReadonlySet<string> = new Set([
 ]);
 
 function readCrl(bytes: Uint8Array): { readonly fields: Fields; readonly unsupported: string | undefined } {
-  const outer = DerCursor.of(bytes, der.TAG.sequence, 'CertificateList');
-  const signed = outer.next(der.TAG.sequence, 'tbsCertList');
-  const algorithmNode = outer.next(der.TAG.sequence, 'signatureAlgorithm');
-  const signatureNode = outer.next(der.TAG.bitString, 'signatureValue');
-  outer.end();
-  const signature = der.bitsOf(signatureNode) ?? outer.stop('a BIT STRING of whole bytes is due', 'signatureValue');
-
-  const tbs = new DerCursor(signed.content, 'tbsCertList');
+  const { content: tbs, repeatedAlgorithm, ...signed } = readSigned(bytes, 'CertificateList', 'tbsCertList');
   const version = tbs.sees(der.TAG.integer) ? ((tbs.number(1, 'version') + 1) as 1 | 2) : 1;
-  const inner = tbs.next(der.TAG.sequence, 'signature');
-  const signatureAlgorithm = readSignatureAlgorithm(
-    new DerCursor(algorithmNode.content, 'CertificateList.signatureAlgorithm'),
-  );
-  if (!equal(inner.bytes, algorithmNode.bytes)) tbs.stop('the signed algorithm is not the outer one', 'signature');
+  repeatedAlgorithm();
   const issuer = readName(tbs.next(der.TAG.sequence, 'issuer'), 'tbsCertList.issuer');
   const thisUpdate = timeOf(tbs.any('thisUpdate')) ?? tbs.stop('not a time', 'thisUpdate');
   const hasNext = tbs.sees(der.TAG.utcTime) || tbs.sees(der.TAG.generalizedTime);
@@ -154,13 +140,11 @@ function readCrl(bytes: Uint8Array): { readonly fields: Fields; readonly unsuppo
       (unknown ? `it has the critical extension ${unknown.oid}, which is not processed` : entries.unsupported));
   return {
     fields: {
-      tbs: signed.bytes,
+      ...signed,
       version,
       issuer,
       thisUpdate,
       nextUpdate,
-      signatureAlgorithm,
-      signature,
       extensions,
       scope: scope.value,
       places: entries.places,

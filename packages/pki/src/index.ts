@@ -1,5 +1,6 @@
 export { DerCursor, readingDer } from './asn1.ts';
-export { type Certificate, MAX_CERTIFICATE_BYTES, parseCertificate, verifySignature } from './certificate.ts';
+export { type Certificate, MAX_CERTIFICATE_BYTES, parseCertificate } from './certificate.ts';
+export { type Signed, verifySignature } from './signed.ts';
 export {
   type ChainFault,
   type ChainFinding,

@@ -1,6 +1,7 @@
 import type { Crypto } from '@sekimori/crypto-core';
 import { type Fault, fail, ok, type Result } from '@sekimori/result';
-import { type Certificate, parseCertificate, verifySignature } from './certificate.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
+import { verifySignature } from './signed.ts';
 import { type Issued, isSelfIssued, isTooLarge, MAX_RSA, nameOf } from './chain.ts';
 import type { EndorsementOptions } from './endorsement.ts';
 import { authorityNamed, vendorNamed } from './known-authorities.ts';
