@@ -1,5 +1,6 @@
 import { toBase64, toHex } from '@sekimori/bytes';
 import { expectOk } from '@sekimori/result';
+import { sequence } from '@sekimori/testkit';
 import { describe, expect, it } from 'vitest';
 import type { OpenedProtector } from '../src/index.ts';
 import { aProtector, branch, bytesOf, crypto, fabric, open, owner, stranger } from './parties.ts';
@@ -7,17 +8,6 @@ import { elements, type Tree, treeOf, written } from './tree.ts';
 
 const ROUNDS = 1500;
 const SEED = 0x5e41_0001;
-
-/** mulberry32: the same sequence on every machine. */
-function sequence(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 /** What a protector says to the one who opens it; MaxOfflineUnwraps is not part of it, since nothing authenticates it. */
 function meaning({ protector, transportKey, keys }: OpenedProtector): string {

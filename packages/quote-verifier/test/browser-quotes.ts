@@ -11,14 +11,13 @@ import {
   createPrimary,
   type PublicArea,
   publicArea,
-  qualifiedNameOf,
-  qualifiedNameOfPrimary,
   quoteWithPcrs,
   TPM2B_PUBLIC,
   TPM_RH,
   TPMS_ATTEST,
 } from '@sekimori/tpm2';
 import type { QuoteCase } from './browser-cases.ts';
+import { RECORDED_BOOTS, RECORDED_PCRS, recordedBoot } from './recorded-boots.ts';
 
 const ecc = (curveID: 'P-256' | 'P-384' | 'P-521', hashAlg: 'sha256' | 'sha384' | 'sha512') => {
   const { parameters } = AK_ECC_P256.value;
@@ -66,24 +65,9 @@ export async function softwareTpmQuotes(): Promise<readonly QuoteCase[]> {
   return quotes;
 }
 
-const RECORDED = [
-  'uki-plain',
-  'uki-plain-reboot',
-  'uki-plain-host2',
-  'uki-plain-3banks',
-  'uki-cmdline-changed',
-  'uki-initrd-changed',
-  'uki-snakeoil',
-  'shim-ms',
-  'shim-ms-ima',
-  'shim-ms-ima-rootkit',
-  'shim-plain',
-  'direct-plain',
-] as const;
-
 /** The recorded boots of the lab: as they are, and asked about wrongly. */
 export function recordedQuotes(folder: string): readonly QuoteCase[] {
-  const good = RECORDED.map((name) => recorded(join(folder, name), name));
+  const good = RECORDED_BOOTS.map((name) => recorded(join(folder, name), name));
   return good.flatMap((quote, place) => {
     const other = good.at(place - 1)!;
     const as = (what: string, expected: string, changes: Partial<QuoteCase>): QuoteCase => ({
@@ -104,28 +88,17 @@ export function recordedQuotes(folder: string): readonly QuoteCase[] {
 }
 
 function recorded(folder: string, name: string): QuoteCase {
-  const read = (file: string) => readFileSync(join(folder, file));
-  const akPublic = Uint8Array.from(read('ak.tpm2b_public'));
-  const ekArea = expectOk(decode(TPM2B_PUBLIC, Uint8Array.from(read('ek.tpm2b_public'))));
-  const parent = qualifiedNameOfPrimary(crypto, ekArea, TPM_RH.endorsement);
-  const values = new Map(
-    [
-      ...read('pcrs_sha256.txt')
-        .toString()
-        .matchAll(/(\d+)\s*: 0x([0-9A-F]{64})/g),
-    ].map(([, index, value = '']) => [Number(index), value.toLowerCase()] as const),
-  );
-  const indices = [...Array.from({ length: 16 }, (_, index) => index), 23];
+  const { akPublic, qualifiedName, attest, signature, extraData, pcrs } = recordedBoot(folder);
   return {
     name,
     expected: 'ok',
     attestationKey: toHex(akPublic),
-    qualifiedName: toHex(qualifiedNameOf(crypto, expectOk(decode(TPM2B_PUBLIC, akPublic)), parent)),
-    attest: toHex(read('quote.tpms_attest')),
-    signature: toHex(read('quote.tpmt_signature')),
-    extraData: read('nonce.hex').toString().trim(),
-    bank: 'sha256',
-    pcrs: indices.map((index) => [index, values.get(index) ?? '']),
+    qualifiedName: toHex(qualifiedName),
+    attest: toHex(attest),
+    signature: toHex(signature),
+    extraData: toHex(extraData),
+    bank: RECORDED_PCRS.bank,
+    pcrs: pcrs.map(({ index, value }) => [index, toHex(value)]),
     step: 4,
   };
 }

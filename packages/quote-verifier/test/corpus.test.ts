@@ -4,68 +4,35 @@ import { fromBase64, fromHex, toHex } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import { expectOk } from '@sekimori/result';
 import { corpus } from '@sekimori/testkit';
-import {
-  AK_RSA_2048,
-  type PublicArea,
-  publicArea,
-  qualifiedNameOf,
-  qualifiedNameOfPrimary,
-  TPM2B_PUBLIC,
-  TPM_RH,
-  TPMS_ATTEST,
-} from '@sekimori/tpm2';
+import { AK_RSA_2048, publicArea, TPM2B_PUBLIC, TPMS_ATTEST } from '@sekimori/tpm2';
 import { describe, expect, it } from 'vitest';
-import { AttestationKey, EndorsementKey, type ExpectedQuote, type PcrValue, VerifiedQuote } from '../src/index.ts';
+import { AttestationKey, EndorsementKey, type ExpectedQuote, VerifiedQuote } from '../src/index.ts';
 import { crypto } from './forger.ts';
+import { RECORDED_BOOTS, RECORDED_PCRS, recordedBoot } from './recorded-boots.ts';
 
 const recordings = corpus('lab-ovmf');
 const absent = recordings === undefined;
 if (absent) console.warn('skipped: the corpus is not here; SEKIMORI_CORPUS names its folder');
 
-const SELECTION = { bank: 'sha256', indices: [...Array.from({ length: 16 }, (_, index) => index), 23] } as const;
-const BOOTS = [
-  'uki-plain',
-  'uki-plain-reboot',
-  'uki-plain-host2',
-  'uki-plain-3banks',
-  'uki-cmdline-changed',
-  'uki-initrd-changed',
-  'uki-snakeoil',
-  'shim-ms',
-  'shim-ms-ima',
-  'shim-ms-ima-rootkit',
-  'shim-plain',
-  'direct-plain',
-] as const;
-
-/** A recorded boot: its attestation key is a child of the endorsement key. */
-function recorded(boot: (typeof BOOTS)[number]) {
-  const read = (name: string) => Uint8Array.from(readFileSync(join(recordings ?? '', boot, name)));
-  const text = (name: string) => readFileSync(join(recordings ?? '', boot, name), 'utf8');
-  const ek = expectOk(EndorsementKey.check(crypto, read('ek.tpm2b_public')));
-  const akPublic = read('ak.tpm2b_public');
-  const akArea: PublicArea = expectOk(decode(TPM2B_PUBLIC, akPublic));
-  const ekQualified = qualifiedNameOfPrimary(crypto, ek.publicArea, TPM_RH.endorsement);
-  const values = new Map(
-    [...text('pcrs_sha256.txt').matchAll(/(\d+)\s*: 0x([0-9A-F]{64})/g)].map(([, index, value]) => [
-      Number(index),
-      fromHex(value!)!,
-    ]),
+/** A recorded boot with its key enrolled. */
+function recorded(boot: (typeof RECORDED_BOOTS)[number]) {
+  const { ekPublic, akPublic, akName, qualifiedName, attest, signature, pcrs, extraData } = recordedBoot(
+    join(recordings ?? '', boot),
   );
-  const pcrs: PcrValue[] = SELECTION.indices.map((index) => ({ index, value: values.get(index)! }));
+  expectOk(EndorsementKey.check(crypto, ekPublic));
   return {
     akPublic,
-    akName: read('ak.name'),
-    attestationKey: expectOk(AttestationKey.enrol(crypto, akPublic, qualifiedNameOf(crypto, akArea, ekQualified))),
-    evidence: { attest: read('quote.tpms_attest'), signature: read('quote.tpmt_signature'), pcrs },
-    extraData: fromHex(text('nonce.hex').trim())!,
+    akName,
+    attestationKey: expectOk(AttestationKey.enrol(crypto, akPublic, qualifiedName)),
+    evidence: { attest, signature, pcrs },
+    extraData,
   };
 }
 
 describe.skipIf(absent)('recorded boots of the lab', () => {
-  it.each(BOOTS)('%s verifies, and not for another request, key, place or PCR value', (boot) => {
+  it.each(RECORDED_BOOTS)('%s verifies, and not for another request, key, place or PCR value', (boot) => {
     const { attestationKey, akPublic, akName, evidence, extraData } = recorded(boot);
-    const expected = { attestationKey, extraData, selection: SELECTION, previous: undefined };
+    const expected = { attestationKey, extraData, selection: RECORDED_PCRS, previous: undefined };
     const quote = expectOk(VerifiedQuote.verify(crypto, evidence, expected));
     expect(quote.pcr(7)).toEqual(evidence.pcrs[7]!.value);
     expect(toHex(attestationKey.name)).toBe(toHex(akName));
@@ -87,7 +54,7 @@ describe.skipIf(absent)('recorded boots of the lab', () => {
   it('uki-plain-reboot: the counters went up by a reset', () => {
     const [first, second] = (['uki-plain', 'uki-plain-reboot'] as const).map((boot) => {
       const { attestationKey, evidence, extraData } = recorded(boot);
-      const expected = { attestationKey, extraData, selection: SELECTION, previous: undefined };
+      const expected = { attestationKey, extraData, selection: RECORDED_PCRS, previous: undefined };
       return expectOk(VerifiedQuote.verify(crypto, evidence, expected)).counters;
     });
     expect(second!.resetCount).toBe(first!.resetCount + 1);

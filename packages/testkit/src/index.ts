@@ -18,4 +18,5 @@ export { QUOTED_PCRS } from './pcrs.ts';
 export { virtualHost, type VirtualHost, type VirtualHostOptions } from './virtual-host.ts';
 export { dumpDatabase, tamperWithDatabase } from './database.ts';
 export { runProgram, type RunningProgram } from './run-program.ts';
+export { sequence } from './sequence.ts';
 export { showsSecret } from './secrets.ts';

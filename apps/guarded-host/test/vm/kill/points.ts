@@ -1,3 +1,5 @@
+import { sequence } from '@sekimori/testkit';
+
 /** What is ended by SIGKILL. `swtpm` is the VM's. */
 export type Victim = 'agent' | 'swtpm' | 'qemu' | 'service';
 /** Of a VM's life. `roll` is the part of a start in which its protector is opened and rolled and its state sealed anew. */
@@ -111,15 +113,4 @@ export function seedOr(usual: number): number {
   if (given === undefined) return usual;
   if (!/^\d{1,9}$/.test(given)) throw new RangeError('SEKIMORI_SEED is a number of at most nine digits');
   return Number(given);
-}
-
-/** mulberry32: the same sequence on every machine. */
-function sequence(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }
