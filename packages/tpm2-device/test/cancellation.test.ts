@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { fromHex, toHex, u16be, u32be, concat } from '@sekimori/bytes';
 import type { TpmTransport } from '@sekimori/tpm2';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -10,8 +8,8 @@ import { type Locality, openMssim } from '../src/index.ts';
 import { createSwtpmState, startSwtpm, type Swtpm } from '../src/swtpm.ts';
 import { mssimShim } from './mssim-shim.ts';
 import { missing } from './programs.ts';
+import { tpm2Tool } from './tpm2-tool.ts';
 
-const run = promisify(execFile);
 const code = (response: Uint8Array) => toHex(response.subarray(6, 10));
 const RANDOM = fromHex('80010000000c0000017b0008')!;
 
@@ -94,8 +92,7 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_getrandom'))('a swtpm', ()
   it("behind a simulator's ports serves tpm2-tools too", async () => {
     const shim = await mssimShim(swtpm);
     onTestFinished(() => shim.close());
-    const env = { ...process.env, TPM2TOOLS_TCTI: `mssim:host=127.0.0.1,port=${shim.port}` };
-    const { stdout } = await run('tpm2_getrandom', ['--hex', '16'], { env });
-    expect(stdout).toMatch(/^[0-9a-f]{32}$/);
+    const place = { cwd: '.', tcti: `mssim:host=127.0.0.1,port=${shim.port}` };
+    expect((await tpm2Tool(place, 'tpm2_getrandom --hex 16')).toString()).toMatch(/^[0-9a-f]{32}$/);
   });
 });

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { concat, toHex, u16be } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import { signingKeyOf } from '@sekimori/crypto-core';
@@ -41,8 +39,8 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSwtpmState, manufactureSwtpm, startSwtpm, type Swtpm } from '../src/swtpm.ts';
 import { missing } from './programs.ts';
+import { tpm2Tool } from './tpm2-tool.ts';
 
-const run = promisify(execFile);
 const NOTHING = new Uint8Array(0);
 const NAMES = Object.keys(EK_TEMPLATES) as EkTemplateName[];
 /** swtpm 0.7.1 makes no RSA-4096. */
@@ -283,15 +281,10 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_createek'))('tpm2-tools an
   ): Promise<void> {
     const swtpm = await aSwtpm();
     const place = await mkdtemp(join(folder, 'tools-'));
-    const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
+    const tcti = `swtpm:path=${swtpm.socketPath}`;
     try {
       await work({
-        tool: async (input, program, ...args) => {
-          const running = run(program, args, { cwd: place, env, timeout: 20_000 });
-          running.child.stdin?.on('error', () => {}); // a program that reads no input may be gone before it comes
-          running.child.stdin?.end(input);
-          return (await running).stdout;
-        },
+        tool: async (input, ...line) => (await tpm2Tool({ cwd: place, tcti }, line.join(' '), input)).toString(),
         file: (name) => join(place, name),
         ours: async (what) => {
           const tpm = new Tpm(await swtpm.open(), crypto);

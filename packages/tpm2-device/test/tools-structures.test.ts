@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { concat, toHex, u16be } from '@sekimori/bytes';
 import { blob, type Codec, decode, encode, u16 } from '@sekimori/codec';
 import { type EcPublicKey, Secret } from '@sekimori/crypto-core';
@@ -43,8 +41,8 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manufactureSwtpm, startSwtpm, type Swtpm } from '../src/swtpm.ts';
 import { missing } from './programs.ts';
+import { tpm2Tool } from './tpm2-tool.ts';
 
-const run = promisify(execFile);
 const DATA = Uint8Array.from({ length: 32 }, (_, at) => at + 1);
 const POLICY_REF = Uint8Array.of(0xca, 0xfe);
 
@@ -66,13 +64,12 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_duplicate'))('files of tpm
   const put = (name: string, bytes: Uint8Array) => writeFile(join(folder, name), bytes);
   const get = async (name: string) => Uint8Array.from(await readFile(join(folder, name)));
   async function tools(...lines: readonly string[]): Promise<Uint8Array> {
-    const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
+    const place = { cwd: folder, tcti: `swtpm:path=${swtpm.socketPath}` };
     let out: Uint8Array = new Uint8Array(0);
     for (const line of lines) {
-      const [program, ...args] = line.split(' ') as [string, ...string[]];
-      out = (await run(program, args, { cwd: folder, env, encoding: 'buffer' })).stdout;
+      out = await tpm2Tool(place, line);
       // They leave what they loaded in the TPM, which has room for three objects.
-      await run('tpm2_flushcontext', ['--transient-object'], { cwd: folder, env });
+      await tpm2Tool(place, 'tpm2_flushcontext --transient-object');
     }
     return Uint8Array.from(out);
   }

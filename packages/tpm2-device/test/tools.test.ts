@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { concat, fromHex, toBase64, toHex } from '@sekimori/bytes';
 import { decode, encode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
@@ -42,8 +40,8 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manufactureSwtpm, startSwtpm, type Swtpm } from '../src/swtpm.ts';
 import { missing } from './programs.ts';
+import { tpm2Tool } from './tpm2-tool.ts';
 
-const run = promisify(execFile);
 const SELECTION = { bank: 'sha256', indices: [0, 7, 16] } as const;
 const PCRS = 'sha256:0,7,16';
 const NONCE = crypto.hash('sha256', Uint8Array.of(1));
@@ -76,9 +74,8 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_checkquote'))('tpm2-tools 
   const file = (name: string) => join(folder, name);
   const read = async (name: string) => Uint8Array.from(await readFile(file(name)));
   async function tool(...command: readonly string[]): Promise<string> {
-    const [program, ...args] = command.join(' ').split(' ') as [string, ...string[]];
-    const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
-    return (await run(program, args, { cwd: folder, env })).stdout;
+    const place = { cwd: folder, tcti: `swtpm:path=${swtpm.socketPath}` };
+    return (await tpm2Tool(place, command.join(' '))).toString();
   }
   /** tpm2-tools leave objects in the TPM, which has room for three. */
   const clear = () => tool('tpm2_flushcontext --transient-object');
@@ -205,11 +202,7 @@ describe.skipIf(missing('swtpm', 'swtpm_setup', 'tpm2_policyauthorize'))('tpm2-t
     await swtpm.stop();
     await rm(folder, { recursive: true });
   });
-  async function tool(line: string): Promise<Buffer> {
-    const [program, ...args] = line.split(' ') as [string, ...string[]];
-    const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${swtpm.socketPath}` };
-    return (await run(program, args, { cwd: folder, env, encoding: 'buffer' })).stdout;
-  }
+  const tool = (line: string) => tpm2Tool({ cwd: folder, tcti: `swtpm:path=${swtpm.socketPath}` }, line);
 
   it('tpm2_unseal opens what we sealed, under the policy that the signer approved', async () => {
     await tool('tpm2_load -Q -C 0x81000001 -u sealed.pub -r sealed.priv -c sealed.ctx');

@@ -1,9 +1,18 @@
 import { concat } from '@sekimori/bytes';
 import { encode } from '@sekimori/codec';
 import { Secret } from '@sekimori/crypto-core';
-import { AK_ECC_P256, COMMANDS, healthKeyTemplate, SRK_ECC_P256, TPMA_SESSION } from '@sekimori/tpm2';
+import {
+  AK_ECC_P256,
+  COMMANDS,
+  healthKeyTemplate,
+  type Session,
+  type SessionUse,
+  SRK_ECC_P256,
+  TPMA_SESSION,
+} from '@sekimori/tpm2';
 import { NONE, PASSWORD, send } from '../tpms.ts';
 import {
+  type Bench,
   type RefusalCase,
   NULL,
   EK,
@@ -23,6 +32,22 @@ import {
   random,
   AES,
 } from './bench.ts';
+
+/** A quote by `ak` in an HMAC session, whose Name `authorize` is not told: so it leaves nothing out by itself. */
+async function quoteIn(tpm: Bench, ak: number, hmac: Session, use: Omit<SessionUse, 'session'> = {}) {
+  hmac.begin();
+  const call = quoteOf(ak);
+  const { parameters } = await send(tpm.transport, 'ReadPublic', { handles: [ak], request: {} });
+  const request = encode(COMMANDS.Quote.request, call.request);
+  const authorization = hmac.authorize(
+    { session: hmac, ...use },
+    COMMANDS.Quote.code,
+    [nameIn(parameters)],
+    request,
+    [],
+  );
+  return { ...call, authorizations: [authorization] };
+}
 
 export const AUTHORIZATIONS: readonly RefusalCase[] = [
   refused('no authorization', 'TPM_RC_AUTH_MISSING', async (tpm) =>
@@ -126,38 +151,18 @@ export const AUTHORIZATIONS: readonly RefusalCase[] = [
   ),
   refused('a command sent twice in an HMAC session', 'TPM_RC_BAD_AUTH session 1', async (tpm) => {
     const ak = await tpm.primary(AK_ECC_P256, owner, DIGEST);
-    const hmac = await tpm.hmacSession();
-    hmac.begin();
-    const call = quoteOf(ak);
-    const request = encode(COMMANDS.Quote.request, call.request);
-    const { parameters } = await send(tpm.transport, 'ReadPublic', { handles: [ak], request: {} });
-    const name = nameIn(parameters);
-    const use = { session: hmac, authValue: new Secret(DIGEST) };
-    const authorization = hmac.authorize(use, COMMANDS.Quote.code, [name], request, []);
-    const first = await tpm.outcome('Quote', { ...call, authorizations: [authorization] });
-    if (first !== 'TPM_RC_SUCCESS') return first;
-    return tpm.outcome('Quote', { ...call, authorizations: [authorization] });
+    const call = await quoteIn(tpm, ak, await tpm.hmacSession(), { authValue: new Secret(DIGEST) });
+    const first = await tpm.outcome('Quote', call);
+    return first === 'TPM_RC_SUCCESS' ? tpm.outcome('Quote', call) : first;
   }),
   refused('a session bound to the key: its authorization is in the session', 'TPM_RC_SUCCESS', async (tpm) => {
     const ak = await tpm.primary(AK_ECC_P256, owner, DIGEST);
-    const hmac = await tpm.hmacSession(ak, DIGEST);
-    hmac.begin();
-    const call = quoteOf(ak);
-    const { parameters } = await send(tpm.transport, 'ReadPublic', { handles: [ak], request: {} });
-    const request = encode(COMMANDS.Quote.request, call.request);
-    const bound = hmac.authorize({ session: hmac }, COMMANDS.Quote.code, [nameIn(parameters)], request, []);
-    return tpm.outcome('Quote', { ...call, authorizations: [bound] });
+    return tpm.outcome('Quote', await quoteIn(tpm, ak, await tpm.hmacSession(ak, DIGEST)));
   }),
   refused('a session bound to another key', 'TPM_RC_BAD_AUTH session 1', async (tpm) => {
     const ak = await tpm.primary(AK_ECC_P256, owner, DIGEST);
     const other = await tpm.primary(SRK_ECC_P256, owner, DIGEST);
-    const hmac = await tpm.hmacSession(other, DIGEST);
-    hmac.begin();
-    const call = quoteOf(ak);
-    const { parameters } = await send(tpm.transport, 'ReadPublic', { handles: [ak], request: {} });
-    const request = encode(COMMANDS.Quote.request, call.request);
-    const bound = hmac.authorize({ session: hmac }, COMMANDS.Quote.code, [nameIn(parameters)], request, []);
-    return tpm.outcome('Quote', { ...call, authorizations: [bound] });
+    return tpm.outcome('Quote', await quoteIn(tpm, ak, await tpm.hmacSession(other, DIGEST)));
   }),
   refused('a fourth object', 'TPM_RC_OBJECT_MEMORY', async (tpm) => {
     for (let i = 0; i < 3; i++) await tpm.primary(AK_ECC_P256);
